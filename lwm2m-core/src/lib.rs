@@ -3,3 +3,15 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+
+#[cfg(any(feature = "alloc", test))]
+extern crate alloc;
+
+/// What the objects of a device are.
+pub mod objects {
+    pub mod schema;
+}
+pub mod path;
+pub mod registration;
+pub mod value;
+pub mod version;

@@ -8,9 +8,27 @@
 extern crate alloc;
 
 pub mod buf;
+mod config;
+mod connection;
+pub mod deframe;
 pub mod error;
-pub mod time;
+mod event;
+mod requests;
+mod session;
+mod time;
+pub mod wire;
 
 pub use buf::{Buf, Fixed, Slice};
-pub use error::Full;
+pub use config::{Config, KeepAlive, Oversized, Tolerance};
+pub use connection::Connection;
+pub use connection::deadlines::Shutdown;
+pub use connection::health::Why;
+pub use connection::outgoing::{Answer, Deregistration, Request};
+pub use connection::state::State;
+pub use deframe::Deframer;
+pub use error::{Closed, ConfigError, Full, Malformed, SendError, Violation, WriteError};
+pub use event::{Event, Expired, Failure, Incoming, Refusal, Settings, Settled, Tagged};
+pub use requests::{Observer, RequestId, Slot, Slots, Ticket};
+pub use session::{Flow, Peer, Session};
 pub use time::Instant;
+pub use wire::{Code, Message, OptionNumber};

@@ -1,0 +1,192 @@
+//! Inputs that are no bytes: time, bytes that have left, the end of the stream; and what follows from them.
+
+use super::Connection;
+use super::health::{HeldPong, Why};
+use super::state::{Input, State};
+use crate::buf::Buf;
+use crate::config::KeepAlive;
+use crate::error::Closed;
+use crate::event::Expired;
+use crate::requests::{RequestId, Slots};
+use crate::time::Instant;
+
+/// What the transport should do once `tx` is as the adapter sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shutdown {
+    /// Go on.
+    No,
+    /// Flush `tx`, end our direction of the stream, and go on reading until the end or the deadline (D-D-2).
+    AfterFlush,
+    /// Drop the transport.
+    Now,
+}
+
+impl<S: Slots> Connection<'_, S> {
+    /// The next moment at which something is due, and what. Early and late calls of
+    /// [`Connection::handle_timeout`] are harmless. What only waits for room in `tx` is not among these
+    /// (F-2): call it after each flush, too.
+    pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
+        let config = self.config;
+        let health = &self.health;
+        let after = |since: Option<Instant>, patience| since.map(|since| since + patience);
+        let custody_pong = after(health.custody_ping.map(|ping| ping.sent), config.custody_timeout);
+        let held = health.held_pong.map(|held| held.until).filter(|_| !health.unsent);
+        let open = self.state == State::Open;
+        let idle = config.idle_timeout.filter(|_| open && self.is_idle()).map(|after| health.idle_due(after));
+        let due = [
+            (self.until, self.why_until()),
+            (after(health.stalled, config.write_timeout), Why::Write),
+            (after(health.ping, config.ping_timeout), Why::Pong),
+            (custody_pong, Why::CustodyPong),
+            (held, Why::CustodyHold),
+            (self.requests.next_deadline().map(|(at, _)| at), Why::Request),
+            (health.keep_alive_due(config).filter(|_| open), Why::KeepAlive),
+            (idle, Why::Idle),
+        ];
+        let counts = |why: Why| match self.state {
+            State::Closed => false,
+            State::Closing => matches!(why, Why::Linger | Why::Write),
+            _ => true,
+        };
+        let due = due.into_iter().filter_map(|(at, why)| at.map(|at| (at, why)));
+        due.filter(|&(_, why)| counts(why)).min_by_key(|&(at, _)| at)
+    }
+
+    /// Does what is due, one thing a call. Call until `None`.
+    pub fn handle_timeout<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
+        self.grant_custody(tx);
+        let (_, why) = self.poll_timeout().filter(|&(at, _)| at <= now)?;
+        match why {
+            Why::Request => self.expire_request(),
+            Why::KeepAlive => self.say_keep_alive(now, tx),
+            Why::Pong => self.miss_pong(now, tx),
+            Why::CustodyPong => {
+                self.health.custody_ping = None;
+                Some(Expired::CustodyRefused)
+            }
+            Why::CustodyHold => self.give_up_custody(tx),
+            Why::Csm if self.config.tolerance.missing_csm => {
+                self.assume_csm(tx);
+                Some(Expired::CsmAssumed)
+            }
+            Why::Csm => Some(Expired::Closed(self.fail(Closed::CsmTimeout, tx))),
+            Why::Frame => Some(Expired::Closed(self.fail(Closed::FrameTimeout, tx))),
+            Why::Idle => Some(Expired::Closed(self.end(Input::Stop, Closed::Idle))),
+            Why::Write => Some(Expired::Closed(self.end(Input::Gone, Closed::WriteTimeout))),
+            Why::Release => Some(Expired::Closed(self.end(Input::Stop, Closed::ReleaseTimeout))),
+            Why::Drain => Some(Expired::Closed(self.end(Input::Stop, Closed::DrainTimeout))),
+            Why::Linger => Some(Expired::Closed(self.end(Input::Gone, Closed::Local))),
+        }
+    }
+
+    /// Bytes have left `tx`, or could not: `n` went, `left` remain. To be said once a turn, after the flush.
+    pub fn sent(&mut self, now: Instant, n: usize, left: usize) {
+        self.health.sent(now, n, left);
+        if left > 0 || self.shutdown() != Shutdown::AfterFlush {
+            return;
+        }
+        self.end(Input::Stop, self.closed.unwrap_or(Closed::Local));
+        if self.eof {
+            self.step(Input::Gone);
+        } else {
+            self.until.get_or_insert(now + self.config.linger);
+        }
+    }
+
+    /// Bytes have come that are no whole frame yet: a sign of life all the same (T-5.4-6).
+    pub(crate) const fn heard(&mut self, now: Instant) {
+        self.health.received = now;
+    }
+
+    /// The peer has ended its stream, `in_frame` of a message or between two (T-D5-3). What is owed is still
+    /// answered; our own requests can no longer be.
+    pub fn handle_eof(&mut self, now: Instant, in_frame: bool) {
+        self.eof = true;
+        if in_frame && self.state.listens() {
+            self.end(Input::Gone, Closed::EofInMessage);
+            return;
+        }
+        self.drain(now, Input::Eof, Closed::Eof);
+        if self.state == State::Closing && !self.health.unsent {
+            self.step(Input::Gone);
+        }
+    }
+
+    /// What the transport should do. Ask after each turn.
+    pub fn shutdown(&self) -> Shutdown {
+        let answered = self.requests.owed == 0 && (self.eof || self.requests.awaiting == 0);
+        match self.state {
+            State::Closed => Shutdown::Now,
+            State::Closing => Shutdown::AfterFlush,
+            State::Draining if answered => Shutdown::AfterFlush,
+            _ => Shutdown::No,
+        }
+    }
+
+    /// Nothing under way in either direction, nothing observed.
+    const fn is_idle(&self) -> bool {
+        let requests = &self.requests;
+        requests.ours == 0 && requests.owed == 0 && requests.observers == 0 && !self.health.unsent
+    }
+
+    /// Which deadline [`Connection::until`](Self) is.
+    const fn why_until(&self) -> Why {
+        match self.state {
+            State::Waiting | State::Starting | State::Open => Why::Csm,
+            State::Releasing => Why::Release,
+            State::Draining => Why::Drain,
+            State::Closing | State::Closed => Why::Linger,
+        }
+    }
+
+    fn expire_request(&mut self) -> Option<Expired<S::Tag>> {
+        let (_, key) = self.requests.next_deadline()?;
+        self.requests.take_tag(key).map(|tag| Expired::Request(RequestId(key), tag))
+    }
+
+    fn say_keep_alive<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
+        let said = match self.config.keep_alive {
+            KeepAlive::Ping(_) => self.ping(now, false, tx),
+            KeepAlive::Empty(_) | KeepAlive::Off => self.keep_alive(tx),
+        };
+        // Nothing was unsent, so `tx` was empty: a buffer without room for two bytes keeps nothing alive.
+        self.health.unsent = true;
+        said.ok().map(|()| Expired::KeepAlive)
+    }
+
+    /// Whatever came after the Ping is a sign of life as well (T-5.4-6).
+    fn miss_pong<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
+        let sent = self.health.ping.take()?;
+        if self.health.received > sent {
+            return self.handle_timeout(now, tx);
+        }
+        Some(Expired::Closed(self.end(Input::Gone, Closed::PingTimeout)))
+    }
+
+    /// A held Pong goes out as soon as what it waits for is answered (T-5.4.1-5), and there is room.
+    fn grant_custody<T: Buf + ?Sized>(&mut self, tx: &mut T) {
+        let Some(HeldPong { token, .. }) = self.health.held_pong else {
+            return;
+        };
+        if self.state.listens()
+            && self.consent
+            && !self.requests.owes_before_ping()
+            && self.say_pong(token.as_slice(), true, tx).is_ok()
+        {
+            self.health.held_pong = None;
+        }
+    }
+
+    fn give_up_custody<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Option<Expired<S::Tag>> {
+        let HeldPong { token, .. } = self.health.held_pong.take()?;
+        self.say_pong(token.as_slice(), false, tx).ok().map(|()| Expired::CustodyGivenUp)
+    }
+
+    fn assume_csm<T: Buf + ?Sized>(&mut self, tx: &mut T) {
+        // A buffer that could not take our CSM in all this time is stalled, and judged as such.
+        if self.state == State::Waiting {
+            let _ = self.say_csm(tx);
+        }
+        self.step(Input::Csm);
+    }
+}

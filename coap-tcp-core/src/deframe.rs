@@ -1,0 +1,257 @@
+//! Cuts a byte stream into frames.
+
+use crate::buf::Buf;
+use crate::error::{Full, Malformed};
+use crate::wire::{Code, Head, Prefix, head};
+
+/// How a stream is cut: which frames are taken, which are passed over, which end it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cutting {
+    /// Our Max-Message-Size: the largest whole frame (T-5.3.1-1).
+    pub max_message_size: u32,
+    /// Frames up to this size are passed over where they exceed `max_message_size`, and reported; larger
+    /// ones are an error. `u32::MAX` passes over all of them (D-C-5 `Drain`), anything not above
+    /// `max_message_size` none.
+    pub max_skipped: u32,
+    /// Token lengths over 8 are legal, since we announced so (RFC 8974).
+    pub extended: bool,
+}
+
+/// What was cut off the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut<'a> {
+    /// A whole frame.
+    Frame(&'a [u8]),
+    /// The head of a frame over our limit, through its token; the rest of it is being passed over.
+    Oversized {
+        /// Its lengths and code.
+        head: Head,
+        /// Its token.
+        token: &'a [u8],
+    },
+    /// A whole frame is there, but was not wanted now. It stays.
+    Refused,
+    /// All input is taken, and no frame is complete.
+    Nothing,
+}
+
+/// Why a stream cannot be cut any further.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StreamError {
+    /// The lengths make no sense.
+    Malformed(Malformed),
+    /// A frame over every limit, found on its first bytes (T-3.2-10).
+    TooLarge,
+    /// The spill could not grow (row 71).
+    Full,
+}
+
+impl From<Full> for StreamError {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+impl From<Malformed> for StreamError {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+/// Cuts a byte stream into frames, in place where the input has a whole one, else gathered in the spill.
+///
+/// It takes every byte that it is given, so a source that hands out only part of what it has, such as a ring
+/// at its wrap, cannot stall it. The spill grows with the bytes that came, never by the size that a peer
+/// announced, and is released when it is empty.
+#[derive(Debug)]
+pub struct Deframer<B> {
+    spill: B,
+    /// Bytes at the front of the spill that have been handed out.
+    done: u32,
+    /// Bytes of an oversized frame still to be passed over.
+    skip: u32,
+}
+
+impl<B: Buf> Deframer<B> {
+    /// Empty. A spill of fixed size must hold one frame of the largest size that is to be taken.
+    pub const fn new(spill: B) -> Self {
+        Self { spill, done: 0, skip: 0 }
+    }
+
+    /// Bytes kept for later: of an unfinished frame, and of what was stashed.
+    pub fn pending(&self) -> usize {
+        self.rest().len()
+    }
+
+    /// Whether a frame is begun and not ended: gathered, or being passed over.
+    pub fn in_frame(&self) -> bool {
+        self.skip > 0 || self.pending() > 0
+    }
+
+    /// What is known of the size of the frame under way, as far as its first bytes tell.
+    pub fn announced(&self, cutting: &Cutting) -> u64 {
+        match head(self.rest(), cutting.extended) {
+            Ok(Prefix::Head(head)) => head.total(),
+            Ok(Prefix::Partial { least, .. }) => least,
+            Err(_) => 0,
+        }
+    }
+
+    /// Room for one frame; `usize::MAX` where only memory is the limit.
+    pub fn capacity(&self) -> usize {
+        self.spill.room().saturating_add(self.spill.as_slice().len())
+    }
+
+    /// Keeps the rest of some input for later, for a caller whose source cannot keep it.
+    pub fn stash(&mut self, rest: &[u8]) -> Result<(), Full> {
+        self.spill.append(rest)
+    }
+
+    /// Forgets all that is kept.
+    pub fn clear(&mut self) {
+        self.spill.release();
+        (self.done, self.skip) = (0, 0);
+    }
+
+    /// Cuts the next frame off, unless `wanted` says no to its code: then it stays where it is, and so does
+    /// the input from it on.
+    pub fn next_if<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+        cutting: &Cutting,
+        wanted: impl Fn(Code) -> bool,
+    ) -> Result<Cut<'a>, StreamError> {
+        self.pass_over(input);
+        if self.rest().is_empty() {
+            self.forget_done();
+            self.in_place(input, cutting, wanted)
+        } else {
+            self.gathered(input, cutting, wanted)
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.spill.as_slice().get(self.done as usize..).unwrap_or_default()
+    }
+
+    fn forget_done(&mut self) {
+        if self.done as usize == self.spill.as_slice().len() {
+            self.spill.release();
+        } else {
+            self.spill.consume(self.done as usize);
+        }
+        self.done = 0;
+    }
+
+    /// The frame lies in the input, or begins there.
+    fn in_place<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+        cutting: &Cutting,
+        wanted: impl Fn(Code) -> bool,
+    ) -> Result<Cut<'a>, StreamError> {
+        match look(input, cutting)? {
+            Look::Frame { size, code } => {
+                let Some((frame, rest)) = input.split_at_checked(size) else {
+                    return Ok(Cut::Nothing);
+                };
+                if !wanted(code) {
+                    return Ok(Cut::Refused);
+                }
+                *input = rest;
+                Ok(Cut::Frame(frame))
+            }
+            Look::Oversized(head) if !wanted(head.code) => Ok(Cut::Refused),
+            Look::Oversized(head) => {
+                let bytes: &'i [u8] = input;
+                self.skip = head.total() as u32;
+                self.pass_over(input);
+                Ok(oversized(head, bytes))
+            }
+            Look::More(_) => {
+                self.spill.append(input)?;
+                *input = &[];
+                Ok(Cut::Nothing)
+            }
+        }
+    }
+
+    /// The frame begins in the spill; what it lacks comes from the input, and not a byte more.
+    fn gathered<'a, 'i: 'a>(
+        &'a mut self,
+        input: &mut &'i [u8],
+        cutting: &Cutting,
+        wanted: impl Fn(Code) -> bool,
+    ) -> Result<Cut<'a>, StreamError> {
+        let found = loop {
+            let need = match look(self.rest(), cutting)? {
+                Look::More(need) => need,
+                found => break found,
+            };
+            if input.is_empty() {
+                return Ok(Cut::Nothing);
+            }
+            if self.done > 0 {
+                self.forget_done();
+            }
+            let (taken, rest) = input.split_at_checked(need).unwrap_or((input, &[]));
+            self.spill.append(taken)?;
+            *input = rest;
+        };
+        match found {
+            Look::Frame { code, .. } | Look::Oversized(Head { code, .. }) if !wanted(code) => {
+                Ok(Cut::Refused)
+            }
+            Look::Frame { size, .. } => {
+                let start = self.done as usize;
+                self.done += size as u32;
+                Ok(Cut::Frame(self.spill.as_slice().get(start..start + size).unwrap_or_default()))
+            }
+            Look::Oversized(head) => {
+                let (start, held) = (self.done as usize, self.rest().len() as u64);
+                let inside = head.total().min(held) as u32;
+                self.done += inside;
+                self.skip = head.total() as u32 - inside;
+                self.pass_over(input);
+                Ok(oversized(head, self.spill.as_slice().get(start..).unwrap_or_default()))
+            }
+            Look::More(_) => Ok(Cut::Nothing),
+        }
+    }
+
+    /// Drops input that belongs to an oversized frame.
+    fn pass_over(&mut self, input: &mut &[u8]) {
+        let n = input.len().min(self.skip as usize);
+        self.skip -= n as u32;
+        *input = input.get(n..).unwrap_or_default();
+    }
+}
+
+/// What stands at the start of some bytes.
+enum Look {
+    Frame { size: usize, code: Code },
+    Oversized(Head),
+    More(usize),
+}
+
+fn look(bytes: &[u8], cutting: &Cutting) -> Result<Look, StreamError> {
+    let limit = u64::from(cutting.max_message_size.max(cutting.max_skipped));
+    match head(bytes, cutting.extended)? {
+        Prefix::Partial { least, .. } if least > limit => Err(StreamError::TooLarge),
+        Prefix::Partial { need, .. } => Ok(Look::More(need)),
+        Prefix::Head(head) if head.total() > limit => Err(StreamError::TooLarge),
+        Prefix::Head(head) => {
+            let oversized = head.total() > u64::from(cutting.max_message_size);
+            let wanted = if oversized { head.fixed + head.token } else { head.total() as usize };
+            Ok(match wanted.checked_sub(bytes.len()) {
+                Some(need @ 1..) => Look::More(need),
+                _ if oversized => Look::Oversized(head),
+                _ => Look::Frame { size: wanted, code: head.code },
+            })
+        }
+    }
+}
+
+fn oversized(head: Head, frame: &[u8]) -> Cut<'_> {
+    Cut::Oversized { head, token: frame.get(head.fixed..head.fixed + head.token).unwrap_or_default() }
+}

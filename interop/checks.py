@@ -1,0 +1,316 @@
+"""What is checked against whom: a table of scenes. A scene is a server, what talks to it, and checks in their order.
+
+In commands {uri}, {host} and {port} are the server's; {ours} and {peers} are folders.
+"""
+
+import functools
+import re
+from dataclasses import dataclass, field
+
+from programs import Failure
+
+TO_OURS, FROM_OURS = "-> ours", "<- ours"
+
+
+@dataclass
+class Server:
+    command: list
+    # printed when it listens; group 1 is its URI if it chose its port itself. None: the port is tried.
+    ready: str | None = None
+    # ports that it takes, counted from the one it is given
+    offsets: tuple = (0,)
+    seconds: int = 10
+
+
+@dataclass
+class Scene:
+    peer: str
+    direction: str
+    server: Server
+    # for a client that is run once a check: the start of its command
+    client: list = field(default_factory=list)
+    # for one that stays: all of its command
+    device: list = field(default_factory=list)
+    checks: list = field(default_factory=list)
+
+
+@dataclass
+class Check:
+    what: str
+    # takes the stage (see `run`), raises Failure
+    act: object
+
+
+def call(what, args, *says, never=None, status=0, seconds=10):
+    """One run of the client: its exit status, and what it prints or must not."""
+
+    def act(stage):
+        client = stage.run(args)
+        ended = client.status(seconds)
+        if ended != status:
+            raise Failure(f"exit status {ended} instead of {status}")
+        for pattern in says:
+            client.hears(pattern, 0)
+        if never and (match := re.search(never, client.text(), re.M)):
+            raise Failure(f"printed: {match[0]}")
+
+    return Check(what, act)
+
+
+def steps(table, *args, seconds=25):
+    """One run of a client that prints `ok NAME` for each step that it made, all on one connection."""
+    names = list(table)
+
+    def act(name, stage):
+        client = stage.run_once([*args, *names])
+        client.status(seconds)
+        client.hears(rf"^ok +{name}\b", 0)
+
+    return [Check(what, functools.partial(act, name)) for name, what in table.items()]
+
+
+def hears(what, who, pattern, say=None, seconds=10):
+    """A program that stays running ("server" or "device") prints something, perhaps after (who, line) was said."""
+
+    def act(stage):
+        if say:
+            stage.cast[say[0]].say(say[1])
+        stage.cast[who].hears(pattern, seconds)
+
+    return Check(what, act)
+
+
+def ends(what, who, seconds):
+    def act(stage):
+        if ended := stage.cast[who].status(seconds):
+            raise Failure(f"exit status {ended}")
+
+    return Check(what, act)
+
+
+# ---- our programs
+
+OUR_SERVER = Server(["{ours}/coap-server", "--listen", "127.0.0.1:0"], r"listening on (coap\+tcp://\S+)")
+OUR_CLIENT = ["{ours}/coap-client", "--timeout", "8"]
+FIVE_THOUSAND = "0123456789" * 500
+
+
+def our_registry(*args):
+    return Server(["{ours}/lwm2m-server", "--listen", "127.0.0.1:0", *args], r"listening on (coap\+tcp://\S+)")
+
+
+# ---- libcoap: two versions, one command line. Its client's exit status is 0 whatever the answer's code is.
+
+
+def libcoap(peer, prefix):
+    return [
+        Scene(
+            peer,
+            TO_OURS,
+            OUR_SERVER,
+            client=[*prefix, "coap-client-notls", "-B", "3"],
+            checks=[
+                call("GET /test", ["{uri}/test"], r"\S", never=r"^[45]\.\d\d"),
+                call("PUT of a new path is 2.01", ["-v", "6", "-m", "put", "-e", "one", "{uri}/made"], r"c:2\.01 "),
+                call("PUT of an old path is 2.04", ["-v", "6", "-m", "put", "-e", "two", "{uri}/made"], r"c:2\.04 "),
+                call("GET of what was put", ["{uri}/made"], r"^two$"),
+                call("DELETE is 2.02", ["-v", "7", "-m", "delete", "{uri}/made"], r"c:2\.02 "),
+                call("GET of what was deleted is 4.04", ["{uri}/made"], r"^4\.04"),
+                call("GET of an unknown path is 4.04", ["{uri}/no/such"], r"^4\.04"),
+                call("POST /echo", ["-m", "post", "-e", "to and fro", "{uri}/echo"], r"^to and fro$"),
+                call("POST /echo of 5000 bytes", ["-m", "post", "-e", FIVE_THOUSAND, "{uri}/echo"], rf"^{FIVE_THOUSAND}$"),
+                call("GET /large of 5000 bytes", ["{uri}/large"], r"^[^\n]{5000}$"),
+                # its CSM allows 8 MiB a message, so there is no reason for blocks
+                call("GET /large in one message", ["-v", "7", "{uri}/large"], r"c:2\.05 ", never="Block2:"),
+                # the payloads run together; the first is the answer
+                call("observe /tick, 3 notifications", ["-s", "2", "-v", "6", "{uri}/tick"], r"(?s)(c:2\.05 .*?Observe:.*?){4}"),
+            ],
+        ),
+        Scene(
+            peer,
+            FROM_OURS,
+            Server([*prefix, "coap-server-notls", "-A", "{host}", "-p", "{port}", "-d", "20"]),
+            client=OUR_CLIENT,
+            checks=[
+                call("GET /", ["{uri}/"], r"libcoap"),
+                call("PUT of a new path", ["{uri}/made", "-m", "put", "--payload", "one"]),
+                call("GET of what was put", ["{uri}/made"], r"^one$"),
+                call("PUT of 5000 bytes", ["{uri}/made", "-m", "put", "--payload", FIVE_THOUSAND]),
+                call("GET of 5000 bytes", ["{uri}/made"], rf"^{FIVE_THOUSAND}$"),
+                call("DELETE", ["{uri}/made", "-m", "delete"]),
+                call("GET of what was deleted fails with 4.04", ["{uri}/made"], r"4\.04", status=1),
+                call("observe /time, 3 notifications", ["{uri}/time", "--observe", "3"], r"(?s)(:\d\d\b.*?){3}"),
+                call("GET /async is answered a second later", ["{uri}/async?1"], r"^done$"),
+                # no `call`: libcoap's server makes no requests
+            ],
+        ),
+    ]
+
+
+# ---- aiocoap, go-coap, java-coap: the programs in peers/, which share their steps
+
+STEPS = {
+    "get": "GET",
+    "echo": "POST of 5000 bytes",
+    "large": "GET of 5000 bytes",
+    "tick": "observe, 3 notifications, cancel",
+    "ping": "Ping is answered",
+    "call": "our GET to them while theirs is open",
+}
+
+
+def without(*names):
+    return {name: what for name, what in STEPS.items() if name not in names}
+
+
+def from_ours(peer, server, *more):
+    return Scene(
+        peer,
+        FROM_OURS,
+        server,
+        client=OUR_CLIENT,
+        checks=[
+            call("GET", ["{uri}/test"], r"^hello$"),
+            call("POST", ["{uri}/echo", "-m", "post", "--payload", "to and fro"], r"^to and fro$"),
+            call("PUT", ["{uri}/echo", "-m", "put", "--payload", "to and fro"], r"^to and fro$"),
+            call("observe, 3 notifications, cancel", ["{uri}/tick", "--observe", "3"], r"(?s)(^tick\b.*?){3}"),
+            call("their GET to us while ours is open", ["{uri}/call", "-m", "post", "--payload", "/device"], r"(2\.05|205|Content) \S"),
+            *more,
+        ],
+    )
+
+
+LARGE_GET = call("GET of 5000 bytes", ["{uri}/large"], rf"^{FIVE_THOUSAND}$")
+LARGE_POST = call("POST of 5000 bytes", ["{uri}/echo", "-m", "post", "--payload", FIVE_THOUSAND], rf"^{FIVE_THOUSAND}$")
+UNKNOWN = call("GET of an unknown path fails with 4.04", ["{uri}/no/such"], r"4\.04", status=1)
+
+AIOCOAP = ["{root}/.peers/aiocoap/bin/python", "{root}/interop/peers/aiocoap/peer.py"]
+aiocoap = [
+    Scene(
+        "aiocoap",
+        TO_OURS,
+        OUR_SERVER,
+        client=AIOCOAP,
+        checks=steps(without("ping"), "client", "{uri}"),  # its client has no Ping
+    ),
+    from_ours(
+        "aiocoap",
+        # TLS, ws and wss take ports of their own
+        Server([*AIOCOAP, "server", "{host}", "{port}"], "^listening", (0, 1, 3000, 3001)),
+        LARGE_GET,
+        LARGE_POST,
+        UNKNOWN,
+    ),
+]
+
+GOCOAP = "{root}/.peers/gocoap"
+gocoap = [
+    Scene(
+        "gocoap",
+        TO_OURS,
+        OUR_SERVER,
+        client=[f"{GOCOAP}/client"],
+        checks=steps({**STEPS, "idle": "our Pongs keep 20 s of silence open"}, "{host}:{port}", seconds=45),
+    ),
+    from_ours(
+        "gocoap",
+        Server([f"{GOCOAP}/server", "-listen", "{host}:{port}"], "listening on"),
+        # No 5000 bytes: its CSM has no option, so we may send neither a message over 1152 bytes nor blocks, and it cuts
+        # its own /large into blocks of 1024 for who announces Block-Wise-Transfer.
+        UNKNOWN,
+        call("our Pongs keep 20 s open until a late answer", ["{uri}/late", "--timeout", "28"], "^late$", seconds=30),
+    ),
+]
+
+JAVACOAP = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", "{root}/.peers/javacoap/classes:{root}/.peers/javacoap/lib/*", "Peer"]
+javacoap = [
+    Scene("javacoap", TO_OURS, OUR_SERVER, client=JAVACOAP, checks=steps(STEPS, "client", "{host}", "{port}")),
+    from_ours(
+        "javacoap",
+        Server([*JAVACOAP, "server", "{host}", "{port}"], "^listening"),
+        LARGE_GET,
+        LARGE_POST,
+        UNKNOWN,
+    ),
+    Scene(
+        "javacoap",
+        TO_OURS,
+        our_registry("--format", "text"),
+        device=[*JAVACOAP, "device", "{host}", "{port}", "/rd"],
+        checks=[
+            hears("registered", "server", r"^registered java-coap .*lt=60\b.*lwm2m=1\.1\b"),
+            hears("read of /3/0/0", "server", r"^read java-coap /3/0/0 2\.05 = .*java-coap"),
+            hears("observation of /3303/0/5700", "server", r"^observing java-coap /3303/0/5700\b"),
+            hears("2 notifications", "server", r"(?s)(^notify java-coap /3303/0/5700 = [^\n]*20\.\d.*?){2}"),
+            # no Update (after 60 s only) and no De-register: the device is just ended
+        ],
+    ),
+]
+
+# ---- Leshan: `run.sh server` and `run.sh client` take commands on stdin and print a JSON object a line
+
+LESHAN = ["env", "OUT={root}/.peers/leshan", "{root}/interop/peers/leshan/run.sh"]
+
+
+def leshan_reads(what, path, form, reply):
+    return hears(
+        what,
+        "server",
+        rf'"cmd":"read ours {path} {form}","ms":\d+,"code":"2\.05",{reply}',
+        say=("server", f"read ours {path} {form}"),
+    )
+
+
+leshan = [
+    Scene(
+        "leshan",
+        FROM_OURS,
+        Server(
+            [*LESHAN, "server", "--port", "0", "--models", "{root}/interop/peers/leshan/models"],
+            r'"event":"started","uri":"(coap\+tcp://[^"]+)"',
+            seconds=30,
+        ),
+        device=["{ours}/lwm2m-device", "--server", "{uri}", "--endpoint", "ours", "--lifetime", "60", "--for", "12"],
+        checks=[
+            hears("registered with ep, lt, lwm2m, b", "server", r'"event":"registered","client":\{"ep":"ours",.*"lt":60,"lwm2m":"1\.1","b":"[UTS]*T', seconds=30),
+            leshan_reads("read of /3/0 without Accept is TLV", "/3/0", "-", r'"format":11542,"content":\{.*"/3/0/0":"[^"]+"'),
+            leshan_reads("read of /3/0/0 as text", "/3/0/0", "TEXT", r'"format":0,"content":\{"/3/0/0":"[^"]+"'),
+            leshan_reads("read of /3/0/0 as SenML CBOR", "/3/0/0", "SENML_CBOR", r'"format":112,"content":\{"/3/0/0":"[^"]+"'),
+            hears(
+                "observation of /3303/0/5700",
+                "server",
+                r'"cmd":"observe ours /3303/0/5700","ms":\d+,"code":"2\.05",.*"/3303/0/5700":-?\d',
+                say=("server", "observe ours /3303/0/5700"),
+            ),
+            hears("2 notifications", "server", r'(?s)("event":"notify","ep":"ours","path":"/3303/0/5700",[^\n]*"/3303/0/5700":-?\d.*?){2}'),
+            hears("unregistered at the end", "server", r'"event":"unregistered","ep":"ours",.*"expired":false', seconds=30),
+            ends("our device ends well", "device", 10),
+        ],
+    ),
+    Scene(
+        "leshan",
+        TO_OURS,
+        our_registry("--read", "/3/0/0", "--observe", "/3442/0/120"),
+        device=[*LESHAN, "client", "--uri", "{uri}", "--ep", "leshan", "--lifetime", "60"],
+        checks=[
+            hears("registered with ep, lt, lwm2m", "server", r"^registered leshan .*lt=60\b.*lwm2m=1\.1\b", seconds=30),
+            hears("the client knows that it is", "device", '"event":"registrationSuccess"'),
+            hears("read of /3/0/0", "server", r"^read leshan /3/0/0 2\.05 = .*Interop"),
+            hears("observation of /3442/0/120", "server", r"^observing leshan /3442/0/120\b"),
+            hears("a notification", "server", r"^notify leshan /3442/0/120 = .*\b4711\b", say=("device", "set /3442/0/120 4711")),
+            hears("another one", "server", r"^notify leshan /3442/0/120 = .*-4712\b", say=("device", "set /3442/0/120 -4712")),
+            hears("update", "server", r"^updated leshan\b", say=("device", "update")),
+            hears("deregistered", "server", r"^deregistered leshan\b", say=("device", "quit")),
+            hears("the client knows that it is no more", "device", '"event":"deregistrationSuccess"'),
+        ],
+    ),
+]
+
+SCENES = [
+    *libcoap("libcoap", []),
+    *libcoap("libcoap-next", ["{root}/.peers/libcoap-next/run"]),
+    *aiocoap,
+    *gocoap,
+    *javacoap,
+    *leshan,
+]

@@ -1,0 +1,182 @@
+//! A CoAP client over TCP for the command line.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use bind_tokio::core::uri::{Scheme, Uri};
+use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber};
+use bind_tokio::{Direction, Draft, Endpoint, Handle, Received, Reply, Wiretap};
+use clap::{Parser, ValueEnum};
+
+/// Sends a CoAP request over TCP and prints the answer.
+///
+/// Exit code 0 for a 2.xx answer, 1 for any other end, 2 for bad arguments.
+#[derive(Parser)]
+struct Arguments {
+    /// coap+tcp://HOST[:PORT]/PATH[?QUERY]
+    uri: String,
+    /// Method
+    #[arg(short, long, value_enum, default_value_t = Method::Get)]
+    method: Method,
+    /// Payload from the command line
+    #[arg(short = 'e', long, group = "body")]
+    payload: Option<String>,
+    /// Payload from a file
+    #[arg(short, long, group = "body")]
+    file: Option<PathBuf>,
+    /// Payload from standard input
+    #[arg(long, group = "body")]
+    stdin: bool,
+    /// Observe, and end after so many notifications
+    #[arg(short = 's', long, value_name = "N")]
+    observe: Option<usize>,
+    /// Accept this Content-Format
+    #[arg(long, value_name = "NUMBER")]
+    accept: Option<u16>,
+    /// Content-Format of the payload
+    #[arg(long, value_name = "NUMBER")]
+    content_format: Option<u16>,
+    /// Seconds to wait for it all
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    timeout: u64,
+    /// Show every message on standard error
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Method {
+    Get,
+    Put,
+    Post,
+    Delete,
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let request = match prepare(&arguments) {
+        Ok(request) => request,
+        Err(error) => {
+            eprintln!("coap-client: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments, request) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("coap-client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Prepared {
+    host: String,
+    port: u16,
+    draft: Draft,
+}
+
+/// All that can be wrong with the arguments is found here.
+fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
+    let uri = Uri::parse(&arguments.uri)?;
+    if uri.scheme() != Scheme::CoapTcp {
+        return Err("only coap+tcp is spoken here".into());
+    }
+    let payload = match (&arguments.payload, &arguments.file) {
+        (Some(text), _) => text.clone().into_bytes(),
+        (_, Some(file)) => std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?,
+        _ if arguments.stdin => {
+            let mut payload = Vec::new();
+            std::io::stdin().read_to_end(&mut payload)?;
+            payload
+        }
+        _ => Vec::new(),
+    };
+    let code = match arguments.method {
+        Method::Get => Code::GET,
+        Method::Put => Code::PUT,
+        Method::Post => Code::POST,
+        Method::Delete => Code::DELETE,
+    };
+    let mut draft = Draft::new(code).uri(&uri)?.payload(payload);
+    if let Some(format) = arguments.content_format {
+        draft = draft.uint(OptionNumber::CONTENT_FORMAT, format.into());
+    }
+    if let Some(format) = arguments.accept {
+        draft = draft.uint(OptionNumber::ACCEPT, format.into());
+    }
+    Ok(Prepared { host: uri.host().trim_matches(['[', ']']).to_owned(), port: uri.port(), draft })
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn run(arguments: &Arguments, request: Prepared) -> Result<(), Failure> {
+    let Prepared { host, port, draft } = request;
+    let endpoint = Endpoint::new(Config::new().max_message_size(1024 * 1024 + 256));
+    let all = async {
+        let stream =
+            endpoint.tcp((host.as_str(), port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
+        let verbose = arguments.verbose;
+        let stream = Wiretap::new(stream, move |direction, message: &Message<'_>| {
+            if verbose {
+                eprintln!("{} {message}", if direction == Direction::Out { "->" } else { "<-" });
+            }
+        });
+        let (handle, driver) = endpoint.connect_over(stream, serve);
+        let talk = async {
+            let result = match arguments.observe {
+                None => ask(&handle, draft).await,
+                Some(count) => observe(&handle, draft, count).await,
+            };
+            handle.release();
+            result
+        };
+        let (ended, result) = tokio::join!(driver, talk);
+        ended?;
+        result
+    };
+    let limit = Duration::from_secs(arguments.timeout);
+    tokio::time::timeout(limit, all).await.map_err(|_| "no answer in time")?
+}
+
+/// What a server may ask this client for, on the same connection.
+fn serve(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    match request.path_is(&["device"]) && request.code == Code::GET {
+        true => reply.content(Code::CONTENT, 0, b"this is the client"),
+        false => reply.code(Code::NOT_FOUND),
+    }
+}
+
+async fn ask(handle: &Handle, draft: Draft) -> Result<(), Failure> {
+    show(&handle.request(draft).await?)
+}
+
+async fn observe(handle: &Handle, draft: Draft, count: usize) -> Result<(), Failure> {
+    let mut observation = handle.observe(draft).await?;
+    for left in (0..=count).rev() {
+        match observation.next().await {
+            Some(notification) => show(&notification?)?,
+            None if left == count => return Err("no answer in time".into()),
+            None => return Err("the observation ended early".into()),
+        }
+    }
+    observation.cancel().await?;
+    Ok(())
+}
+
+fn show(answer: &Received) -> Result<(), Failure> {
+    let answer = answer.view();
+    if !answer.code.is_success() {
+        let text = String::from_utf8_lossy(answer.payload);
+        return Err(format!("{} {text}", answer.code).trim_end().into());
+    }
+    let mut out = std::io::stdout().lock();
+    out.write_all(answer.payload)?;
+    if !answer.payload.is_empty() {
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}

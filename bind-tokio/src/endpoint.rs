@@ -1,0 +1,186 @@
+//! Connecting and listening.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use coap_tcp_core::{Closed, Config, ConfigError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
+use tokio::sync::{Semaphore, watch};
+
+use crate::coap::Coap;
+use crate::drive::{Role, drive};
+use crate::handle::Handle;
+use crate::layer::Layer;
+use crate::service::Service;
+
+/// Opens and accepts connections with one configuration. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    config: Arc<Config>,
+    connect_timeout: Duration,
+    max_connections: usize,
+}
+
+impl Endpoint {
+    /// With 10 s to connect and at most 10,000 accepted connections at once.
+    pub fn new(config: Config) -> Self {
+        let config = Arc::new(config);
+        Self { config, connect_timeout: Duration::from_secs(10), max_connections: 10_000 }
+    }
+
+    /// For the TCP connection to stand; 10 s.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Accepted connections at once; more wait in the system's queue (F-34). 10,000.
+    #[must_use]
+    pub const fn max_connections(mut self, max: usize) -> Self {
+        self.max_connections = max;
+        self
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Opens a TCP connection without TLS (`coap+tcp`) and drives it in a task of its own. `service` serves
+    /// the requests that the peer makes on it; [`NoService`](crate::NoService) has none.
+    ///
+    /// # Errors
+    /// When no address can be reached in time, or the configuration cannot work.
+    pub async fn connect_plain(&self, to: impl ToSocketAddrs, service: impl Service) -> io::Result<Handle> {
+        let stream = self.tcp(to).await?;
+        let (handle, driver) = self.connect_over(stream, service);
+        tokio::spawn(driver);
+        Ok(handle)
+    }
+
+    /// Opens a TCP connection, ready for small messages (K-3.2.3-2).
+    pub async fn tcp(&self, to: impl ToSocketAddrs) -> io::Result<TcpStream> {
+        let stream = tokio::time::timeout(self.connect_timeout, TcpStream::connect(to)).await??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// Speaks over any byte stream that this side has opened: TLS, a wiretap, a test's pipe. Nothing happens
+    /// until the future is polled; it ends with the connection.
+    pub fn connect_over<IO, S>(
+        &self,
+        io: IO,
+        service: S,
+    ) -> (Handle, impl Future<Output = Result<Closed, ConfigError>> + use<IO, S>)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+        S: Service,
+    {
+        let (layer, handle) = Coap::with_handle(service);
+        (handle, self.drive(io, Role::Initiator, layer, std::future::pending()))
+    }
+
+    /// Drives any [`Layer`] over any byte stream to the end of the connection; released when `stop` is ready.
+    pub fn drive<IO, L, F>(
+        &self,
+        io: IO,
+        role: Role,
+        layer: L,
+        stop: F,
+    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<IO, L, F>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+        L: Layer,
+        F: Future<Output = ()>,
+    {
+        let config = self.config.clone();
+        async move { drive(io, role, &config, layer, stop).await }
+    }
+
+    /// Listens for TCP connections without TLS (`coap+tcp`).
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn listen_plain(&self, on: impl ToSocketAddrs) -> io::Result<Listener> {
+        let listener = TcpListener::bind(on).await?;
+        Ok(Listener { endpoint: self.clone(), listener })
+    }
+}
+
+/// Accepts connections.
+#[derive(Debug)]
+pub struct Listener {
+    endpoint: Endpoint,
+    listener: TcpListener,
+}
+
+impl Listener {
+    /// Where it listens.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves CoAP until `shutdown` is ready: each connection gets the service that `service` makes for it.
+    /// Then every connection is released and has the configured time to drain; returns when all are over.
+    pub async fn serve<S: Service>(
+        self,
+        mut service: impl FnMut(SocketAddr) -> S,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        self.serve_layers(|address| Coap::new(service(address)), |stream, _| stream, shutdown).await;
+    }
+
+    /// [`Listener::serve`] for any [`Layer`], over what `wrap` makes of the TCP stream.
+    pub async fn serve_layers<L, IO>(
+        self,
+        mut layer: impl FnMut(SocketAddr) -> L,
+        mut wrap: impl FnMut(TcpStream, SocketAddr) -> IO,
+        shutdown: impl Future<Output = ()>,
+    ) where
+        L: Layer + Send + 'static,
+        L::Tag: Send,
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { endpoint, listener } = self;
+        let max = endpoint.max_connections.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
+        let places = Arc::new(Semaphore::new(max));
+        let (stop, stopped) = watch::channel(());
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = async {
+                let place = places.clone().acquire_owned().await;
+                (place, listener.accept().await)
+            };
+            let (place, accepted) = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accepted => accepted,
+            };
+            let Ok((stream, address)) = accepted else {
+                // Out of files, most likely: the next one would fail at once, too.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            if stream.set_nodelay(true).is_err() {
+                continue;
+            }
+            let mut stopped = stopped.clone();
+            let stop = async move {
+                // The sender goes when the server shuts down.
+                let _ = stopped.changed().await;
+            };
+            let driver = endpoint.drive(wrap(stream, address), Role::Acceptor, layer(address), stop);
+            tokio::spawn(async move {
+                let _ = driver.await;
+                drop(place);
+            });
+        }
+        drop((listener, stopped, stop));
+        // Every place is free when every connection is over.
+        let _ = places.acquire_many(max as u32).await;
+    }
+}

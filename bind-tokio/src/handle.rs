@@ -1,0 +1,409 @@
+//! A connection as other tasks see it.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use coap_tcp_core::{Closed, Code, Observer, OptionNumber, SendError, Ticket};
+use tokio::sync::Semaphore;
+
+use crate::draft::{Draft, Received};
+use crate::exchange::{Exchange, RequestError, Stage};
+
+/// Requests that wait to be sent, for one connection. More callers wait for their turn.
+const QUEUE: usize = 64;
+
+/// What other tasks ask of a connection's own.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Request(Arc<Exchange>),
+    /// Cancel on the wire (O-7.4-1).
+    Deregister(Arc<Exchange>),
+    /// Nobody waits for it any more.
+    Forget(Arc<Exchange>),
+    Answer(Ticket, Draft),
+    Ping(Arc<PingCell>),
+    Release {
+        hold_off: Option<u32>,
+        alternatives: Vec<String>,
+    },
+    Abort(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<Commands>,
+    room: Semaphore,
+}
+
+/// What waits for the connection's task.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    waker: Option<Waker>,
+    pub(crate) queue: VecDeque<Command>,
+    /// The newest unsent state of each observed resource; older ones have been replaced (O-4-1).
+    pub(crate) dirty: Vec<(Arc<Watch>, Draft)>,
+    pub(crate) closed: Option<Closed>,
+    closed_wakers: Vec<Waker>,
+}
+
+/// What the connection's task and a [`Notifier`] know of one observation.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) observer: Observer,
+    pub(crate) over: AtomicBool,
+    skipped: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), room: Semaphore::new(QUEUE) })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Commands> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves a command, unless it is too late.
+    fn push(&self, command: Command) -> Result<(), Closed> {
+        let waker = {
+            let mut commands = self.lock();
+            if let Some(why) = commands.closed {
+                return Err(why);
+            }
+            commands.queue.push_back(command);
+            commands.waker.take()
+        };
+        wake(waker);
+        Ok(())
+    }
+
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut commands = self.lock();
+        match &mut commands.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// A request has left the queue.
+    pub(crate) fn free_room(&self) {
+        self.room.add_permits(1);
+    }
+
+    pub(crate) fn close(&self, why: Closed) {
+        let (commands, wakers) = {
+            let mut commands = self.lock();
+            commands.closed = Some(why);
+            commands.dirty.clear();
+            (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.closed_wakers))
+        };
+        self.room.close();
+        for command in commands {
+            match command {
+                Command::Request(exchange) => exchange.close(why),
+                Command::Ping(cell) => cell.deliver(Err(why)),
+                _ => {}
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Speaks on one connection from any task. Clones speak on the same connection, which goes on when all are
+/// dropped; [`Handle::release`] ends it.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Sends a request and waits for its answer, for as long as the configuration's `request_timeout` says.
+    ///
+    /// Dropping the future is safe at any time: the request is taken back if it has not been sent, else its
+    /// answer is ignored.
+    pub async fn request(&self, draft: Draft) -> Result<Received, RequestError> {
+        let asking = self.ask(draft).await?;
+        match poll_fn(|cx| asking.exchange.poll_next(cx)).await {
+            Some(answer) => answer,
+            None => Err(RequestError::Timeout),
+        }
+    }
+
+    /// Registers as an observer (O-2-1), by GET or FETCH. The first item of the [`Observation`] is the answer
+    /// to the registration, which also tells whether more will come.
+    pub async fn observe(&self, draft: Draft) -> Result<Observation, RequestError> {
+        self.ask(draft.with_observe(0)).await.map(|asking| Observation { asking })
+    }
+
+    async fn ask(&self, draft: Draft) -> Result<Asking, RequestError> {
+        let closed = |why| RequestError::Closed { why, sent: false };
+        match self.shared.room.acquire().await {
+            Ok(permit) => permit.forget(),
+            Err(_) => return Err(closed(self.shared.lock().closed.unwrap_or(Closed::Local))),
+        }
+        let exchange = Exchange::new(draft);
+        self.shared.push(Command::Request(exchange.clone())).map_err(closed)?;
+        Ok(Asking { shared: self.shared.clone(), exchange })
+    }
+
+    /// Sends a Ping and waits for its Pong; gives the round trip time. With several callers at once, all get
+    /// the Pong of the first (T-5.4-5).
+    pub async fn ping(&self) -> Result<Duration, Closed> {
+        let cell = Arc::new(PingCell::default());
+        self.shared.push(Command::Ping(cell.clone()))?;
+        poll_fn(|cx| cell.poll(cx)).await
+    }
+
+    /// Ends the connection orderly: a Release goes out, what is owed is still answered, the peer closes.
+    /// [`Handle::closed`] tells when it is over.
+    pub fn release(&self) {
+        self.release_with(None, &[]);
+    }
+
+    /// [`Handle::release`] that also asks the peer to stay away for some seconds, and to go elsewhere
+    /// (`host[:port]`) (T-5.5-6, T-5.5-7).
+    pub fn release_with(&self, hold_off: Option<u32>, alternatives: &[&str]) {
+        let alternatives = alternatives.iter().map(ToString::to_string).collect();
+        // Over already: that is what was wanted.
+        let _ = self.shared.push(Command::Release { hold_off, alternatives });
+    }
+
+    /// Ends the connection at once, and tells the peer why.
+    pub fn abort(&self, diagnostic: &str) {
+        let _ = self.shared.push(Command::Abort(diagnostic.to_owned()));
+    }
+
+    /// Waits until the connection is over, and tells why it is.
+    pub fn closed(&self) -> impl Future<Output = Closed> + use<'_> {
+        poll_fn(|cx| {
+            let mut commands = self.shared.lock();
+            match commands.closed {
+                Some(why) => Poll::Ready(why),
+                None => {
+                    if !commands.closed_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                        commands.closed_wakers.push(cx.waker().clone());
+                    }
+                    Poll::Pending
+                }
+            }
+        })
+    }
+
+    /// Whether it is over, and why.
+    pub fn is_closed(&self) -> Option<Closed> {
+        self.shared.lock().closed
+    }
+}
+
+/// A request for whose answer somebody waits; dropped, nobody does.
+#[derive(Debug)]
+struct Asking {
+    shared: Arc<Shared>,
+    exchange: Arc<Exchange>,
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let exchange = self.exchange.clone();
+        let command = match exchange.stage() {
+            Stage::Over => return,
+            Stage::Queued => {
+                exchange.abandon();
+                return;
+            }
+            Stage::Sent(_) if exchange.draft.has(OptionNumber::OBSERVE) => Command::Deregister(exchange),
+            Stage::Sent(_) => Command::Forget(exchange),
+        };
+        // Over already: nothing to take back.
+        let _ = self.shared.push(command);
+    }
+}
+
+/// An observation of the peer's resource. Dropped, it is cancelled on the wire (O-7.4-1).
+#[derive(Debug)]
+pub struct Observation {
+    asking: Asking,
+}
+
+impl Observation {
+    /// The next notification; `None` once the observation is over. The first one answers the registration.
+    /// Safe to drop at any time.
+    pub async fn next(&mut self) -> Option<Result<Received, RequestError>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`Observation::next`] for hand-written futures and streams.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received, RequestError>>> {
+        self.asking.exchange.poll_next(cx)
+    }
+
+    /// Cancels it on the wire and waits for the answer, passing over what was under way (O-7.4-3).
+    pub async fn cancel(mut self) -> Result<Received, RequestError> {
+        if let Stage::Sent(_) = self.asking.exchange.stage() {
+            let deregister = Command::Deregister(self.asking.exchange.clone());
+            let closed = |why| RequestError::Closed { why, sent: true };
+            self.asking.shared.push(deregister).map_err(closed)?;
+        }
+        let mut last = Err(RequestError::Timeout);
+        while let Some(answer) = self.next().await {
+            last = answer;
+        }
+        last
+    }
+
+    /// How many notifications were dropped here for newer ones, since nobody took them.
+    pub fn skipped(&self) -> u64 {
+        self.asking.exchange.skipped()
+    }
+}
+
+/// An answer that is still owed. Dropped, it is 5.00: never silence (row 70).
+#[derive(Debug)]
+#[must_use = "the peer waits for an answer"]
+pub struct Deferred {
+    shared: Arc<Shared>,
+    ticket: Option<Ticket>,
+}
+
+impl Deferred {
+    pub(crate) const fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
+        Self { shared, ticket: Some(ticket) }
+    }
+
+    /// Gives the answer. An error: the connection is over, and with it the request (T-3.3-13).
+    pub fn respond(mut self, draft: Draft) -> Result<(), Closed> {
+        match self.ticket.take() {
+            Some(ticket) => self.shared.push(Command::Answer(ticket, draft)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let _ = self.shared.push(Command::Answer(ticket, Draft::new(Code::INTERNAL_SERVER_ERROR)));
+        }
+    }
+}
+
+/// Notifies one observer of one resource. Dropped, it ends the observation with 5.03.
+#[derive(Debug)]
+pub struct Notifier {
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+}
+
+impl Notifier {
+    pub(crate) fn new(shared: Arc<Shared>, watch: Arc<Watch>) -> Self {
+        Self { shared, watch }
+    }
+
+    /// Sends a new state, with Observe. While the peer is slow only the newest is kept; the ones it replaced
+    /// are counted. `false`: nobody observes any more.
+    pub fn notify(&self, state: &Draft) -> bool {
+        self.leave(state.with_observe(0))
+    }
+
+    /// Ends the observation with an error, such as 4.04 for a resource that is gone (O-4.2-1).
+    pub fn end(self, code: Code) {
+        self.leave(Draft::new(code));
+        self.watch.over.store(true, Ordering::Release);
+    }
+
+    fn leave(&self, draft: Draft) -> bool {
+        let waker = {
+            let mut commands = self.shared.lock();
+            if self.is_over() || commands.closed.is_some() {
+                return false;
+            }
+            let waiting = commands.dirty.iter_mut().find(|(watch, _)| Arc::ptr_eq(watch, &self.watch));
+            match waiting {
+                Some((_, waiting)) => {
+                    *waiting = draft;
+                    self.watch.skipped.fetch_add(1, Ordering::Relaxed);
+                }
+                None => commands.dirty.push((self.watch.clone(), draft)),
+            }
+            commands.waker.take()
+        };
+        wake(waker);
+        true
+    }
+
+    /// Nobody observes any more: cancelled, or the connection is over.
+    pub fn is_over(&self) -> bool {
+        self.watch.over.load(Ordering::Acquire)
+    }
+
+    /// States that were never sent, since newer ones came before there was room.
+    pub fn skipped(&self) -> u64 {
+        self.watch.skipped.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        self.leave(Draft::new(Code::SERVICE_UNAVAILABLE));
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(observer: Observer) -> Arc<Self> {
+        Arc::new(Self { observer, over: AtomicBool::new(false), skipped: AtomicU64::new(0) })
+    }
+}
+
+/// A Ping under way.
+#[derive(Debug, Default)]
+pub(crate) struct PingCell {
+    inner: Mutex<PingState>,
+}
+
+#[derive(Debug, Default)]
+struct PingState {
+    result: Option<Result<Duration, Closed>>,
+    waker: Option<Waker>,
+}
+
+impl PingCell {
+    fn lock(&self) -> MutexGuard<'_, PingState> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn deliver(&self, result: Result<Duration, Closed>) {
+        let waker = {
+            let mut inner = self.lock();
+            inner.result = Some(result);
+            inner.waker.take()
+        };
+        wake(waker);
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Duration, Closed>> {
+        let mut inner = self.lock();
+        match inner.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                inner.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl From<SendError> for RequestError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a CoAP server does with requests.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use coap_tcp_core::{Answer, Code, Incoming, OptionNumber, Refusal, SendError};
+
+use crate::draft::Draft;
+use crate::exchange::Tag;
+use crate::handle::{Deferred, Handle, Notifier, Shared, Watch};
+use crate::layer::{Lent, Slots};
+use crate::pool::Pooled;
+
+/// Critical options that a [`Service`] is taken to understand; others are answered 4.02 (C-5.4.1-2).
+pub const KNOWN_OPTIONS: &[OptionNumber] = &[
+    OptionNumber::IF_MATCH,
+    OptionNumber::URI_HOST,
+    OptionNumber::IF_NONE_MATCH,
+    OptionNumber::URI_PORT,
+    OptionNumber::URI_PATH,
+    OptionNumber::URI_QUERY,
+    OptionNumber::ACCEPT,
+];
+
+/// Serves the requests of one connection. It is called on the connection's task, so it may not block: what
+/// takes time is [deferred](Reply::defer) to another task.
+pub trait Service: Send + 'static {
+    /// Serves a request that has passed the checks of [`Incoming::refusal`]. What is neither answered nor
+    /// deferred is answered 5.01.
+    fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>);
+}
+
+impl<F> Service for F
+where
+    F: FnMut(&Incoming<'_>, Reply<'_, '_, '_>) + Send + 'static,
+{
+    fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+        self(request, reply);
+    }
+}
+
+/// No service at all: every request is answered 5.01 (T-3.3-11).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoService;
+
+impl Service for NoService {
+    fn handle(&mut self, _: &Incoming<'_>, _: Reply<'_, '_, '_>) {}
+}
+
+/// The ways to answer one request.
+#[derive(Debug)]
+pub struct Reply<'r, 'a, 'c> {
+    pub(crate) request: &'r Incoming<'r>,
+    pub(crate) peer: &'r mut Lent<'a, 'c, Tag>,
+    pub(crate) link: &'r mut Link,
+}
+
+/// The answer under way: options in the order of their numbers, then the payload, then `finish`.
+pub type Responding<'x, 'c> = Answer<'x, 'c, Slots<Tag>, Pooled>;
+
+impl<'c> Reply<'_, '_, 'c> {
+    /// Begins an answer, written straight to where it leaves from. It allocates nothing.
+    pub fn respond(&mut self, code: Code) -> Result<Responding<'_, 'c>, SendError> {
+        self.peer.respond(self.request, code)
+    }
+
+    /// Answers with a code alone. What cannot be sent becomes 5.00, here and below, when the event is over.
+    pub fn code(mut self, code: Code) {
+        let _ = self.respond(code).and_then(Answer::finish);
+    }
+
+    /// Answers with a payload.
+    pub fn content(mut self, code: Code, format: u16, payload: &[u8]) {
+        let _ = self.respond(code).and_then(|mut answer| {
+            answer.uint(OptionNumber::CONTENT_FORMAT, format.into())?.payload(payload)?;
+            answer.finish()
+        });
+    }
+
+    /// Answers with something written before.
+    pub fn send(mut self, draft: &Draft) {
+        let _ = self.write(draft);
+    }
+
+    fn write(&mut self, draft: &Draft) -> Result<(), SendError> {
+        let mut answer = self.respond(draft.code())?;
+        draft.write(&mut answer)?;
+        answer.finish()
+    }
+
+    /// Answers as [`Incoming::refusal`] says.
+    pub fn refuse(self, refusal: Refusal) {
+        let _ = self.peer.conn.refuse(self.request, refusal, self.peer.tx);
+    }
+
+    /// Answers later, from any task. Where too many wait already, it is answered 5.03 (D-E-3, X-2.2-2).
+    pub fn defer(self) -> Option<Deferred> {
+        match self.peer.conn.defer(self.request) {
+            Ok(ticket) => Some(Deferred::new(self.link.shared(), ticket)),
+            Err(_) => {
+                self.code(Code::SERVICE_UNAVAILABLE);
+                None
+            }
+        }
+    }
+
+    /// Registers the peer as an observer and answers with the state of now; later ones go through the
+    /// [`Notifier`], from any task. Where the request did not ask for it, or too many are registered, it is
+    /// answered all the same, as a plain request (O-3.1-1).
+    pub fn observe(mut self, now: &Draft) -> Option<Notifier> {
+        let wanted = self.request.wants_observe();
+        let Some(Ok(observer)) = wanted.then(|| self.peer.conn.observe(self.request)) else {
+            self.send(now);
+            return None;
+        };
+        if self.write(&now.with_observe(0)).is_err() || !now.code().is_success() {
+            self.peer.conn.unobserve(observer);
+            return None;
+        }
+        Some(self.link.watch(Watch::new(observer)))
+    }
+
+    /// The connection that the request came on: requests of our own go out on it too (T-3.3-10).
+    pub fn connection(&mut self) -> Handle {
+        Handle { shared: self.link.shared() }
+    }
+}
+
+/// A connection's side of what other tasks hold. Made when the first of them asks for it.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    shared: Option<Arc<Shared>>,
+    watches: Vec<Arc<Watch>>,
+}
+
+impl Link {
+    pub(crate) const fn new(shared: Option<Arc<Shared>>) -> Self {
+        Self { shared, watches: Vec::new() }
+    }
+
+    pub(crate) const fn existing(&self) -> Option<&Arc<Shared>> {
+        self.shared.as_ref()
+    }
+
+    fn shared(&mut self) -> Arc<Shared> {
+        self.shared.get_or_insert_with(Shared::new).clone()
+    }
+
+    fn watch(&mut self, watch: Arc<Watch>) -> Notifier {
+        self.watches.push(watch.clone());
+        Notifier::new(self.shared(), watch)
+    }
+
+    /// An observation has ended.
+    pub(crate) fn end(&mut self, ended: impl Fn(&Watch) -> bool) {
+        let Some(shared) = &self.shared else {
+            return;
+        };
+        self.watches.retain(|watch| {
+            let over = ended(watch);
+            if over {
+                watch.over.store(true, Ordering::Release);
+                shared.lock().dirty.retain(|(dirty, _)| !Arc::ptr_eq(dirty, watch));
+            }
+            !over
+        });
+    }
+}

@@ -16,6 +16,7 @@ mod event;
 mod requests;
 mod session;
 mod time;
+pub mod uri;
 pub mod wire;
 
 pub use buf::{Buf, Fixed, Slice};
@@ -31,4 +32,5 @@ pub use event::{Event, Expired, Failure, Incoming, Refusal, Settings, Settled, T
 pub use requests::{Observer, RequestId, Slot, Slots, Ticket};
 pub use session::{Flow, Peer, Session};
 pub use time::Instant;
+pub use uri::Uri;
 pub use wire::{Code, Message, OptionNumber};

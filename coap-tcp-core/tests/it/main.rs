@@ -1,5 +1,7 @@
 //! The session as an adapter sees it: bytes and time in, bytes and events out. Test names carry the
 //! requirement that they keep.
 
+#![allow(unreachable_pub, clippy::unwrap_used)]
+
 mod csm;
 mod rig;

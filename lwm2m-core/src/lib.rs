@@ -7,6 +7,7 @@
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 
+pub mod content;
 /// What the objects of a device are.
 pub mod objects {
     pub mod schema;

@@ -186,6 +186,11 @@ impl Parser {
         Self { path: Path::ROOT, at: At::Start { slash_needed: true } }
     }
 
+    /// For a text whose first slash may be missing.
+    pub(crate) const fn relaxed() -> Self {
+        Self { path: Path::ROOT, at: At::Start { slash_needed: false } }
+    }
+
     /// One more byte.
     pub(crate) fn push(&mut self, byte: u8) -> Result<(), PathError> {
         self.at = match (self.at, byte) {

@@ -1,0 +1,294 @@
+//! The application of scripts, for rigs that speak to the core themselves.
+
+use coap_tcp_core::{
+    Buf, Connection, Event, Expired, Incoming, Instant, Observer, OptionNumber, Peer, RequestId, SendError,
+    Slots, Tagged, Ticket, wire,
+};
+
+use crate::model::Plain;
+use crate::rig::Seen;
+use crate::script::{Behaviour, Command};
+
+/// The critical options that its resources know.
+pub const KNOWN: &[OptionNumber] = &[
+    OptionNumber::URI_HOST,
+    OptionNumber::URI_PORT,
+    OptionNumber::URI_PATH,
+    OptionNumber::URI_QUERY,
+    OptionNumber::ACCEPT,
+];
+
+/// Does what commands say, answers what behaviours say, and writes down what it is told.
+#[derive(Debug, Default)]
+pub struct CoreApp {
+    behaviours: Vec<(String, Behaviour)>,
+    ours: Vec<(u32, RequestId, Plain)>,
+    deferred: Vec<(String, Ticket)>,
+    observers: Vec<(String, Observer)>,
+    seen: Vec<Seen>,
+    closed: bool,
+}
+
+impl CoreApp {
+    /// What it was told since the last call.
+    pub fn take_seen(&mut self) -> impl Iterator<Item = Seen> + '_ {
+        self.seen.drain(..)
+    }
+
+    /// For `Session::receive`.
+    pub fn event<S, T>(&mut self, event: Event<'_, u32>, peer: &mut Peer<'_, '_, S, T>)
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        let seen = match event {
+            Event::Ready(settings) => Seen::Ready(settings),
+            Event::Request(incoming) => {
+                self.request(&incoming, peer);
+                return;
+            }
+            Event::Response { tag: Tagged::Last(tag), message, .. } => {
+                Seen::Response { tag, last: true, message: Plain::of(&message) }
+            }
+            Event::Response { id, tag: Tagged::More, message } => match peer.conn.tag(id) {
+                Some(&tag) => Seen::Response { tag, last: false, message: Plain::of(&message) },
+                None => return,
+            },
+            Event::Failed { tag, why, .. } => Seen::Failed { tag, why },
+            Event::Unmatched(message) => Seen::Unmatched(Plain::of(&message)),
+            Event::Pong { custody, .. } => Seen::Pong { custody },
+            Event::Released { hold_off, message } => Seen::Released {
+                hold_off,
+                alternatives: wire::release::alternatives(&message).map(str::to_owned).collect(),
+            },
+            Event::Aborted(message) => Seen::Aborted(Plain::of(&message)),
+            Event::Settled(settled) => Seen::Settled(settled),
+        };
+        self.seen.push(seen);
+    }
+
+    fn request<S, T>(&mut self, incoming: &Incoming<'_>, peer: &mut Peer<'_, '_, S, T>)
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        let plain = Plain::of(incoming);
+        if let Some(ended) = incoming.ended() {
+            self.unobserved(ended);
+        }
+        let path = plain.path();
+        self.seen.push(Seen::Request(plain));
+        if let Some(refusal) = incoming.refusal(KNOWN) {
+            let refused = peer.conn.refuse(incoming, refusal, peer.tx);
+            self.note(refused);
+            return;
+        }
+        let behaviour = self.behaviours.iter().rev().find(|(of, _)| *of == path);
+        match behaviour.map(|(_, behaviour)| behaviour.clone()) {
+            None => {}
+            Some(Behaviour::Answer(message)) => {
+                let answered = respond(incoming, &message, peer);
+                self.note(answered);
+            }
+            Some(Behaviour::Defer) => match peer.conn.defer(incoming) {
+                Ok(ticket) => self.deferred.push((path, ticket)),
+                Err(_) => {
+                    let busy = Plain { code: wire::Code::SERVICE_UNAVAILABLE.0, ..Plain::default() };
+                    let refused = respond(incoming, &busy, peer);
+                    self.note(refused);
+                }
+            },
+            Some(Behaviour::Observe(message)) => {
+                let answered = self.observe(incoming, path, message, peer);
+                self.note(answered);
+            }
+        }
+    }
+
+    fn observe<S, T>(
+        &mut self,
+        incoming: &Incoming<'_>,
+        path: String,
+        mut message: Plain,
+        peer: &mut Peer<'_, '_, S, T>,
+    ) -> Result<(), SendError>
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        if !incoming.wants_observe() {
+            return respond(incoming, &message, peer);
+        }
+        let Ok(observer) = peer.conn.observe(incoming) else {
+            return respond(incoming, &message, peer);
+        };
+        message.insert(OptionNumber::OBSERVE.0, vec![]);
+        let answered = respond(incoming, &message, peer);
+        match answered {
+            Ok(()) => self.observers.push((path, observer)),
+            Err(_) => peer.conn.unobserve(observer),
+        }
+        answered
+    }
+
+    fn unobserved(&mut self, ended: Observer) {
+        if let Some(at) = self.observers.iter().position(|(_, observer)| *observer == ended) {
+            let (path, _) = self.observers.remove(at);
+            self.seen.push(Seen::Unobserved(path));
+        }
+    }
+
+    /// For a line that begins with `app`.
+    pub fn command<S, T>(&mut self, now: Instant, command: &Command, peer: &mut Peer<'_, '_, S, T>)
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        let before = peer.tx.as_slice().to_vec();
+        let tag = match command {
+            Command::Request { tag, .. } => Some(*tag),
+            _ => None,
+        };
+        if let Err(why) = self.obey(now, command, peer) {
+            // Law 2.
+            assert!(peer.tx.as_slice() == before, "{command:?} failed with {why:?} and changed tx");
+            self.seen.push(Seen::Refused { tag, why });
+        }
+    }
+
+    fn obey<S, T>(
+        &mut self,
+        now: Instant,
+        command: &Command,
+        peer: &mut Peer<'_, '_, S, T>,
+    ) -> Result<(), SendError>
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        match command {
+            Command::Request { tag, message, within } => {
+                let mut request = peer.request(now, wire::Code(message.code))?;
+                if within.is_some() {
+                    request = request.within(*within);
+                }
+                fill(message, &mut request)?;
+                let id = request.finish(*tag)?;
+                self.ours.push((*tag, id, message.clone()));
+            }
+            Command::Cancel(tag) => {
+                let (id, mut message) = self.ours(*tag)?;
+                message.options.retain(|(number, _)| *number != OptionNumber::OBSERVE.0);
+                message.insert(OptionNumber::OBSERVE.0, vec![1]);
+                let mut request = peer.conn.deregister(now, id, wire::Code(message.code), peer.tx)?;
+                fill(&message, &mut request)?;
+                request.finish()?;
+            }
+            Command::Forget(tag) => {
+                let (id, _) = self.ours(*tag)?;
+                let tag = peer.conn.forget(id).ok_or(SendError::Gone)?;
+                self.seen.push(Seen::Forgotten(tag));
+            }
+            Command::On(path, behaviour) => self.behaviours.push((path.clone(), behaviour.clone())),
+            Command::Answer(path, message) => {
+                let at = self.deferred.iter().position(|(of, _)| of == path).ok_or(SendError::Gone)?;
+                let (_, ticket) = self.deferred.get(at).ok_or(SendError::Gone)?;
+                let mut answer = peer.respond_later(ticket, wire::Code(message.code))?;
+                fill(message, &mut answer)?;
+                answer.finish()?;
+                drop(self.deferred.remove(at));
+            }
+            Command::Notify(path, message) => self.notify(path, message, peer)?,
+            Command::Ping { custody } => peer.conn.ping(now, *custody, peer.tx)?,
+            Command::KeepAlive => peer.conn.keep_alive(peer.tx)?,
+            Command::Release { hold_off, alternatives } => {
+                let alternatives: Vec<_> = alternatives.iter().map(String::as_str).collect();
+                peer.conn.release(now, *hold_off, &alternatives, peer.tx)?;
+            }
+            Command::Abort(text) => peer.conn.abort(text, peer.tx),
+            Command::Close => peer.conn.close(),
+            Command::Consent(consent) => peer.conn.consent_custody(*consent),
+        }
+        Ok(())
+    }
+
+    fn notify<S, T>(
+        &mut self,
+        path: &str,
+        message: &Plain,
+        peer: &mut Peer<'_, '_, S, T>,
+    ) -> Result<(), SendError>
+    where
+        S: Slots<Tag = u32>,
+        T: Buf + ?Sized,
+    {
+        let code = wire::Code(message.code);
+        let mut message = message.clone();
+        if code.is_success() {
+            message.insert(OptionNumber::OBSERVE.0, vec![]);
+        }
+        let all = self.observers.iter().filter(|(of, _)| of == path).map(|&(_, observer)| observer);
+        for observer in all.collect::<Vec<_>>() {
+            let mut notification = peer.notify(observer, code)?;
+            fill(&message, &mut notification)?;
+            notification.finish()?;
+            if !code.is_success() {
+                self.unobserved(observer);
+            }
+        }
+        Ok(())
+    }
+
+    /// For what `Session::handle_timeout` returns.
+    pub fn expired(&mut self, expired: Expired<u32>) {
+        self.seen.push(match expired {
+            Expired::Request(_, tag) => Seen::Expired(tag),
+            Expired::CsmAssumed => Seen::Timer("csm-assumed"),
+            Expired::KeepAlive => Seen::Timer("keep-alive"),
+            Expired::CustodyRefused => Seen::Timer("custody-refused"),
+            Expired::CustodyGivenUp => Seen::Timer("custody-given-up"),
+            // Noticed by `turned`, like every other end.
+            Expired::Closed(_) => return,
+        });
+    }
+
+    /// After every turn: notices the end.
+    pub fn turned<S: Slots<Tag = u32>>(&mut self, conn: &mut Connection<'_, S>) {
+        while let Some((_, tag)) = conn.take_pending() {
+            self.seen.push(Seen::Lost(tag));
+        }
+        if let (Some(why), false) = (conn.closed(), self.closed) {
+            self.closed = true;
+            self.seen.push(Seen::Closed(why));
+        }
+    }
+
+    fn ours(&self, wanted: u32) -> Result<(RequestId, Plain), SendError> {
+        let found = self.ours.iter().rev().find(|(tag, ..)| *tag == wanted);
+        found.map(|(_, id, message)| (*id, message.clone())).ok_or(SendError::Gone)
+    }
+
+    fn note(&mut self, result: Result<(), SendError>) {
+        if let Err(why) = result {
+            self.seen.push(Seen::Refused { tag: None, why });
+        }
+    }
+}
+
+fn respond<S: Slots, T: Buf + ?Sized>(
+    to: &Incoming<'_>,
+    message: &Plain,
+    peer: &mut Peer<'_, '_, S, T>,
+) -> Result<(), SendError> {
+    let mut answer = peer.respond(to, wire::Code(message.code))?;
+    fill(message, &mut answer)?;
+    answer.finish()
+}
+
+fn fill<T: Buf + ?Sized>(message: &Plain, writer: &mut wire::Writer<'_, T>) -> Result<(), SendError> {
+    for (number, value) in &message.options {
+        writer.option(OptionNumber(*number), value)?;
+    }
+    writer.payload(&message.payload)?;
+    Ok(())
+}

@@ -73,7 +73,7 @@ pub enum ValueError {
     Scratch,
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// Its type.
     pub const fn ty(&self) -> Type {
         match self {

@@ -149,8 +149,6 @@ pub(super) fn targets(tree: &Tree) -> Vec<Path> {
 const STRUCTURED: [ContentFormat; 2] = [ContentFormat::TLV, ContentFormat::SENML_CBOR];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn structured_payloads_are_read_back_at_every_level(tree in tree()) {
         for (format, target) in STRUCTURED.into_iter().flat_map(|f| targets(&tree).into_iter().map(move |t| (f, t))) {
@@ -188,6 +186,28 @@ proptest! {
             let (before, payload) = buf.as_slice().split_at(4096 - room);
             prop_assert!(before.iter().all(|&byte| byte == 0xAA));
             assert_says(format, payload, &fitted, target);
+        }
+    }
+
+    #[test]
+    fn a_damaged_payload_is_read_without_panic(
+        tree in tree(),
+        damage in prop::collection::vec(any::<(prop::sample::Index, u8)>(), 0..4),
+        kept in any::<prop::sample::Index>(),
+    ) {
+        let target = Path::new(&[3303]).unwrap();
+        for format in STRUCTURED {
+            let mut buf = Fixed::<32768>::new();
+            write(&tree, target, &mut Writer::new(format, target, &mut buf).unwrap()).unwrap();
+            let mut payload = buf.as_slice().to_vec();
+            for (at, byte) in damage.iter().filter(|_| !buf.as_slice().is_empty()) {
+                *at.get_mut(&mut payload) = *byte;
+            }
+            payload.truncate(kept.index(payload.len() + 1));
+            for entry in Reader::new(format, target, &payload).unwrap().flatten() {
+                prop_assert!(target.contains(entry.path));
+                let _ = entry.raw.typed(Type::String, &mut [0; 16]);
+            }
         }
     }
 

@@ -63,6 +63,9 @@ pub enum LinkError {
     /// A list of content formats that is none (REG-22).
     #[error("bad content formats")]
     Formats,
+    /// Legal perhaps, but in a worse order than a reader without memory follows (FMT-5).
+    #[error("object list too complex")]
+    Complex,
 }
 
 impl<'a> Links<'a> {

@@ -151,6 +151,8 @@ fn reg_24_versions_stand_on_objects_or_instances_and_must_agree() {
         let list = ObjectList::parse(payload.as_bytes()).unwrap();
         assert_eq!(list.check_versions(), expected, "{payload}");
     }
+    let worst: String = (0..2_000).rev().map(|id| format!(",</{id}>;ver=1.0")).collect();
+    assert_eq!(ObjectList::parse(&worst.as_bytes()[1..]).unwrap().check_versions(), Err(LinkError::Complex));
     let first = ObjectList::parse(b"</44>;ver=2.2,</44/0>;ver=2.1").unwrap();
     assert_eq!(first.version(44), Some(ObjectVersion::new(2, 2)), "leniently, the first wins");
 }

@@ -126,10 +126,11 @@ async def client(args):
                 request.opt.observe = 0
                 pending = context.request(request)
                 seen = [(await asyncio.wait_for(pending.response, 4)).opt.observe]
-                async for notification in pending.observation:
-                    seen.append(notification.opt.observe)
-                    if len(seen) == 4:
-                        break
+                async with asyncio.timeout(4):
+                    async for notification in pending.observation:
+                        seen.append(notification.opt.observe)
+                        if len(seen) == 4:
+                            break
                 pending.observation.cancel()
                 await asyncio.sleep(0.3)
                 detail = f"observe values {seen}"

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::wire::Csm;
+use crate::wire::{Csm, OptionNumber};
 
 /// How the connection keeps itself alive while nothing else is said (F-5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,6 +83,7 @@ pub struct Config {
     pub(crate) max_outstanding: u16,
     pub(crate) max_inbound: u16,
     pub(crate) max_observers: u16,
+    pub(crate) known_in_responses: &'static [OptionNumber],
     pub(crate) await_csm: bool,
     pub(crate) custody: bool,
     pub(crate) keep_alive: KeepAlive,
@@ -126,6 +127,7 @@ impl Config {
             max_outstanding: 64,
             max_inbound: 64,
             max_observers: 64,
+            known_in_responses: &[OptionNumber::BLOCK2, OptionNumber::BLOCK1],
             await_csm: false,
             custody: true,
             keep_alive: KeepAlive::Off,
@@ -141,7 +143,7 @@ impl Config {
             release_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(2),
-            idle_timeout: None,
+            idle_timeout: Some(Duration::from_secs(300)),
         }
     }
 
@@ -154,7 +156,7 @@ impl Config {
         oversized: Oversized;
         /// Announce Block-Wise-Transfer (T-5.3.2-1). Yes.
         block_wise: bool;
-        /// Longest request token that we take; above 8 it is announced (RFC 8974). 8.
+        /// Longest request token that we take; above 8 it is announced (RFC 8974). 8, and never less.
         token_length: u16;
         /// Makes our tokens 8 bytes that cannot be guessed, from a random number of the caller's
         /// (C-5.3.1-3). None: tokens are short numbers.
@@ -162,7 +164,7 @@ impl Config {
         /// Bytes in `tx` above which no further request of the peer is taken. 64 KiB, or what `tx` can hold.
         tx_limit: u32;
         /// The room that must be free in `tx` before a request is taken: the largest answer that is sure to
-        /// be given. 128 bytes.
+        /// be given. 128 bytes, and never less than a Pong or a 4.13 takes.
         reply_room: u16;
         /// Our own requests under way at once; observations do not count after the first answer. 64.
         max_outstanding: u16;
@@ -170,6 +172,9 @@ impl Config {
         max_inbound: u16;
         /// The peer's observations at once. 64.
         max_observers: u16;
+        /// Critical options that a response may have; any other fails its exchange (C-5.4.1-3). Block1 and
+        /// Block2.
+        known_in_responses: &'static [OptionNumber];
         /// As acceptor, send our CSM only after the peer's (T-3.3-3); as initiator, send requests only after
         /// it (T-3.3-4). No.
         await_csm: bool;
@@ -202,8 +207,19 @@ impl Config {
         drain_timeout: Duration;
         /// Between our last byte and the end, so that it arrives (D-D-2). 2 s.
         linger: Duration;
-        /// Close when nothing has happened for so long, and nothing is under way or observed (F-8). `None`.
+        /// Close when nothing has happened for so long, and nothing is under way or observed (F-8). 300 s;
+        /// `None` where the layer above knows better, or a keep-alive is to hold the connection.
         idle_timeout: Option<Duration>;
+    }
+
+    /// Longest token that we take (C-3-1).
+    pub(crate) fn longest_token(&self) -> usize {
+        self.token_length.max(8).into()
+    }
+
+    /// Room for an answer, and in any case for the longest that the core makes: a 4.13 with Size1.
+    pub(crate) fn room_for_answer(&self) -> usize {
+        usize::from(self.reply_room).max(self.longest_token() + 16)
     }
 
     /// Our CSM.

@@ -68,14 +68,15 @@ pub struct Deframer<B> {
     spill: B,
     /// Bytes at the front of the spill that have been handed out.
     done: u32,
-    /// Bytes of an oversized frame still to be passed over.
+    /// Bytes of an oversized frame still to be passed over, and its size.
     skip: u32,
+    skipped: u32,
 }
 
 impl<B: Buf> Deframer<B> {
     /// Empty. A spill of fixed size must hold one frame of the largest size that is to be taken.
     pub const fn new(spill: B) -> Self {
-        Self { spill, done: 0, skip: 0 }
+        Self { spill, done: 0, skip: 0, skipped: 0 }
     }
 
     /// Bytes kept for later: of an unfinished frame, and of what was stashed.
@@ -90,6 +91,9 @@ impl<B: Buf> Deframer<B> {
 
     /// What is known of the size of the frame under way, as far as its first bytes tell.
     pub fn announced(&self, cutting: &Cutting) -> u64 {
+        if self.skip > 0 {
+            return self.skipped.into();
+        }
         match head(self.rest(), cutting.extended) {
             Ok(Prefix::Head(head)) => head.total(),
             Ok(Prefix::Partial { least, .. }) => least,
@@ -104,6 +108,7 @@ impl<B: Buf> Deframer<B> {
 
     /// Keeps the rest of some input for later, for a caller whose source cannot keep it.
     pub fn stash(&mut self, rest: &[u8]) -> Result<(), Full> {
+        self.forget_done();
         self.spill.append(rest)
     }
 
@@ -164,7 +169,7 @@ impl<B: Buf> Deframer<B> {
             Look::Oversized(head) if !wanted(head.code) => Ok(Cut::Refused),
             Look::Oversized(head) => {
                 let bytes: &'i [u8] = input;
-                self.skip = head.total() as u32;
+                self.begin_skip(&head, 0);
                 self.pass_over(input);
                 Ok(oversized(head, bytes))
             }
@@ -211,12 +216,18 @@ impl<B: Buf> Deframer<B> {
                 let (start, held) = (self.done as usize, self.rest().len() as u64);
                 let inside = head.total().min(held) as u32;
                 self.done += inside;
-                self.skip = head.total() as u32 - inside;
+                self.begin_skip(&head, inside);
                 self.pass_over(input);
                 Ok(oversized(head, self.spill.as_slice().get(start..).unwrap_or_default()))
             }
             Look::More(_) => Ok(Cut::Nothing),
         }
+    }
+
+    /// `look` has seen that the size fits 32 bits.
+    fn begin_skip(&mut self, head: &Head, inside: u32) {
+        self.skipped = head.total() as u32;
+        self.skip = self.skipped - inside;
     }
 
     /// Drops input that belongs to an oversized frame.
@@ -243,6 +254,13 @@ fn look(bytes: &[u8], cutting: &Cutting) -> Result<Look, StreamError> {
         Prefix::Head(head) => {
             let oversized = head.total() > u64::from(cutting.max_message_size);
             let wanted = if oversized { head.fixed + head.token } else { head.total() as usize };
+            // A token over the limit would be gathered whole, only to be named in the answer.
+            if wanted as u64 > u64::from(cutting.max_message_size) {
+                return Err(StreamError::TooLarge);
+            }
+            if wanted as u64 > cutting.max_message_size.into() {
+                return Err(StreamError::TooLarge);
+            }
             Ok(match wanted.checked_sub(bytes.len()) {
                 Some(need @ 1..) => Look::More(need),
                 _ if oversized => Look::Oversized(head),

@@ -167,6 +167,9 @@ pub enum ConfigError {
         /// What `tx` can hold.
         room: usize,
     },
+    /// A max_message_size below 16: no useful message fits, and peers take it for an error (D-C-4).
+    #[error("max_message_size below 16")]
+    MessageSizeTooSmall,
     /// More slots than a token can name.
     #[error("more than 4096 slots")]
     TooManySlots,

@@ -161,7 +161,7 @@ impl<'f> Incoming<'f> {
 
     /// Whether it asks to observe (O-3.1-1).
     pub fn wants_observe(&self) -> bool {
-        matches!(self.message.code, Code::GET | Code::FETCH) && self.message.observe() == Some(0)
+        self.message.code.can_observe() && self.message.observe() == Some(0)
     }
 
     /// What must be answered before any resource is looked at: unknown methods, proxying, critical options
@@ -188,7 +188,7 @@ impl<'f> Incoming<'f> {
 
     /// No-Response, as a bitmap of classes (C-258-1); 0 wants all answers.
     pub(crate) fn no_response(&self) -> u8 {
-        self.message.uint(OptionNumber::NO_RESPONSE).map_or(0, |n| n as u8)
+        self.message.option(OptionNumber::NO_RESPONSE).and_then(<[u8]>::first).map_or(0, |&bits| bits)
     }
 }
 

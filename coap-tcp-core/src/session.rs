@@ -127,7 +127,13 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                 Ok(Cut::Oversized { head, token }) => conn.handle_oversized(now, &head, token, tx),
             };
             self.frame_since = None;
-            let event = event.inspect_err(|_| self.blocked = false)?;
+            let event = match event {
+                Ok(event) => event,
+                Err(why) => {
+                    self.discard();
+                    return Err(why);
+                }
+            };
             let request = match &event {
                 Event::Request(incoming) => Some(incoming.message()),
                 _ => None,
@@ -170,12 +176,12 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
 
     /// Whether a whole frame waits for room in `tx`: do not read, flush, then [`Session::receive`] again.
     pub const fn is_blocked(&self) -> bool {
-        self.blocked
+        self.blocked && self.conn.state().listens()
     }
 
     /// The peer has ended its stream. What is held back is served first (T-D5-3).
     pub fn handle_eof(&mut self, now: Instant) {
-        if self.blocked {
+        if self.is_blocked() {
             self.eof_behind = true;
         } else {
             self.conn.handle_eof(now, self.rx.in_frame());
@@ -215,12 +221,9 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         Some(since + config.frame_timeout + stretch)
     }
 
-    /// See [`Connection::shutdown`]. While a frame is held back there is still something to do.
+    /// See [`Connection::shutdown`].
     pub fn shutdown(&self) -> Shutdown {
-        match self.conn.shutdown() {
-            Shutdown::AfterFlush if self.blocked => Shutdown::No,
-            shutdown => shutdown,
-        }
+        self.conn.shutdown()
     }
 }
 
@@ -231,7 +234,7 @@ fn cutting(config: &Config) -> Cutting {
         Oversized::Drain => u32::MAX,
         Oversized::Abort => crate::event::Settings::BASE.max_message_size,
     };
-    Cutting { max_message_size: config.max_message_size, max_skipped, extended: config.token_length > 8 }
+    Cutting { max_message_size: config.max_message_size, max_skipped, extended: config.longest_token() > 8 }
 }
 
 impl<'c, S: Slots, T: Buf + ?Sized> Peer<'_, 'c, S, T> {

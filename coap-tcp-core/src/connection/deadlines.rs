@@ -29,7 +29,7 @@ impl<S: Slots> Connection<'_, S> {
         let config = self.config;
         let health = &self.health;
         let after = |since: Option<Instant>, patience| since.map(|since| since + patience);
-        let custody_pong = after(health.custody_ping.map(|ping| ping.sent), config.custody_timeout);
+        let custody_pong = after(health.custody_ping, config.custody_timeout);
         let held = health.held_pong.map(|held| held.until).filter(|_| !health.unsent);
         let open = self.state == State::Open;
         let idle = config.idle_timeout.filter(|_| open && self.is_idle()).map(|after| health.idle_due(after));
@@ -55,11 +55,21 @@ impl<S: Slots> Connection<'_, S> {
     /// Does what is due, one thing a call. Call until `None`.
     pub fn handle_timeout<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
         self.grant_custody(tx);
-        let (_, why) = self.poll_timeout().filter(|&(at, _)| at <= now)?;
+        loop {
+            let (_, why) = self.poll_timeout().filter(|&(at, _)| at <= now)?;
+            let expired = self.expire(now, why, tx);
+            if expired.is_some() {
+                return expired;
+            }
+        }
+    }
+
+    /// Does one thing that is due. Either way it is then due no longer: `None` is for what came to nothing.
+    fn expire<T: Buf + ?Sized>(&mut self, now: Instant, why: Why, tx: &mut T) -> Option<Expired<S::Tag>> {
         match why {
             Why::Request => self.expire_request(),
             Why::KeepAlive => self.say_keep_alive(now, tx),
-            Why::Pong => self.miss_pong(now, tx),
+            Why::Pong => self.miss_pong(),
             Why::CustodyPong => {
                 self.health.custody_ping = None;
                 Some(Expired::CustodyRefused)
@@ -87,7 +97,7 @@ impl<S: Slots> Connection<'_, S> {
         }
         self.end(Input::Stop, self.closed.unwrap_or(Closed::Local));
         if self.eof {
-            self.step(Input::Gone);
+            self.step(Input::Gone, None);
         } else {
             self.until.get_or_insert(now + self.config.linger);
         }
@@ -108,13 +118,14 @@ impl<S: Slots> Connection<'_, S> {
         }
         self.drain(now, Input::Eof, Closed::Eof);
         if self.state == State::Closing && !self.health.unsent {
-            self.step(Input::Gone);
+            self.step(Input::Gone, None);
         }
     }
 
     /// What the transport should do. Ask after each turn.
     pub fn shutdown(&self) -> Shutdown {
-        let answered = self.requests.owed == 0 && (self.eof || self.requests.awaiting == 0);
+        let answered = self.requests.owed == 0 && self.health.held_pong.is_none();
+        let answered = answered && (self.eof || self.requests.awaiting == 0);
         match self.state {
             State::Closed => Shutdown::Now,
             State::Closing => Shutdown::AfterFlush,
@@ -155,12 +166,10 @@ impl<S: Slots> Connection<'_, S> {
     }
 
     /// Whatever came after the Ping is a sign of life as well (T-5.4-6).
-    fn miss_pong<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
+    fn miss_pong(&mut self) -> Option<Expired<S::Tag>> {
         let sent = self.health.ping.take()?;
-        if self.health.received > sent {
-            return self.handle_timeout(now, tx);
-        }
-        Some(Expired::Closed(self.end(Input::Gone, Closed::PingTimeout)))
+        let silent = self.health.received <= sent;
+        silent.then(|| Expired::Closed(self.end(Input::Gone, Closed::PingTimeout)))
     }
 
     /// A held Pong goes out as soon as what it waits for is answered (T-5.4.1-5), and there is room.
@@ -178,8 +187,12 @@ impl<S: Slots> Connection<'_, S> {
     }
 
     fn give_up_custody<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Option<Expired<S::Tag>> {
-        let HeldPong { token, .. } = self.health.held_pong.take()?;
-        self.say_pong(token.as_slice(), false, tx).ok().map(|()| Expired::CustodyGivenUp)
+        let HeldPong { token, .. } = self.health.held_pong?;
+        let said = self.say_pong(token.as_slice(), false, tx);
+        self.health.held_pong.take_if(|_| said.is_ok());
+        // Said or not: what waits for room is not a deadline.
+        self.health.unsent = true;
+        said.ok().map(|()| Expired::CustodyGivenUp)
     }
 
     fn assume_csm<T: Buf + ?Sized>(&mut self, tx: &mut T) {
@@ -187,6 +200,6 @@ impl<S: Slots> Connection<'_, S> {
         if self.state == State::Waiting {
             let _ = self.say_csm(tx);
         }
-        self.step(Input::Csm);
+        self.step(Input::Csm, None);
     }
 }

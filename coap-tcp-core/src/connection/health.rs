@@ -43,13 +43,6 @@ pub(super) struct HeldPong {
     pub(super) until: Instant,
 }
 
-/// A Ping of ours with Custody.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CustodyPing {
-    pub(super) number: u8,
-    pub(super) sent: Instant,
-}
-
 #[derive(Debug)]
 pub(super) struct Health {
     /// When the last byte came.
@@ -64,7 +57,8 @@ pub(super) struct Health {
     pub(super) unasked: bool,
     /// A Ping of ours without Custody, unanswered.
     pub(super) ping: Option<Instant>,
-    pub(super) custody_ping: Option<CustodyPing>,
+    /// A Ping of ours with Custody, unanswered.
+    pub(super) custody_ping: Option<Instant>,
     pub(super) held_pong: Option<HeldPong>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::health::HeldPong;
 use super::state::{Input, State};
-use super::{Connection, Current};
+use super::{Connection, Current, SMALLEST_MESSAGE_SIZE};
 use crate::buf::Buf;
 use crate::deframe::StreamError;
 use crate::error::{Closed, Violation};
@@ -12,18 +12,12 @@ use crate::time::Instant;
 use crate::wire::signal::has_custody;
 use crate::wire::{Class, Code, Csm, Head, Message, OptionNumber, Token, abort, release};
 
-/// Critical options that a response may have without being refused (C-5.4.1-3).
-const CRITICAL_IN_RESPONSES: &[OptionNumber] = &[OptionNumber::BLOCK1, OptionNumber::BLOCK2];
-
-/// A Max-Message-Size below this leaves no room for a useful message (D-C-4).
-const SMALLEST_MESSAGE_SIZE: u32 = 16;
-
 impl<S: Slots> Connection<'_, S> {
     /// Whether a message with this code is taken now. Requests and Pings wait for room in `tx`; what needs no
     /// answer never does (F-14).
     pub fn admits<T: Buf + ?Sized>(&self, code: Code, tx: &T) -> bool {
         let wants_answer = code.is_request() || code == Code::PING;
-        !wants_answer || !self.state.listens() || self.room_in(tx) >= self.config.reply_room.into()
+        !wants_answer || !self.state.listens() || self.room_in(tx) >= self.config.room_for_answer()
     }
 
     /// Bytes until `tx` is as full as it may get.
@@ -53,15 +47,12 @@ impl<S: Slots> Connection<'_, S> {
         frame: &'f [u8],
         tx: &mut T,
     ) -> Result<Event<'f, S::Tag>, Closed> {
-        let message = Message::parse(frame)?;
-        if message.code == Code::CSM {
-            return self.on_csm(&message, tx);
-        }
-        let early = self.config.tolerance.late_csm;
-        self.state = self.state.next(if early { Input::EarlyMessage } else { Input::Message })?;
+        let head = Head::of(frame)?;
+        self.check(head.code, head.token, tx)?;
+        let message = Message::with_head(frame, &head)?;
         match message.code.class() {
             Class::Empty => self.on_empty(&message),
-            Class::Request => self.on_request(message),
+            Class::Request => Ok(self.on_request(message)),
             Class::Success | Class::ClientError | Class::ServerError => Ok(self.on_response(message)),
             Class::Signal => self.on_signal(now, message, tx),
             Class::Reserved if self.config.tolerance.reserved_class => {
@@ -71,12 +62,29 @@ impl<S: Slots> Connection<'_, S> {
         }
     }
 
+    /// What the head alone tells: whether such a message may come now (T-3.3-6), and whether its token is one
+    /// that we have agreed to (X-2.2-1, D-A-1). Once a message may come, our CSM goes before whatever it
+    /// makes us say.
+    fn check<T: Buf + ?Sized>(&mut self, code: Code, token: usize, tx: &mut T) -> Result<(), Closed> {
+        let input = match code {
+            Code::CSM => Input::Csm,
+            // An Abort may also be the answer to our CSM, before any of the peer's; and is never answered.
+            Code::ABORT => Input::Gone,
+            _ if self.config.tolerance.late_csm => Input::EarlyMessage,
+            _ => Input::Message,
+        };
+        self.state.next(input)?;
+        if (code.is_request() || code.is_signal()) && token > self.config.longest_token() {
+            return Err(Violation::TokenTooLong.into());
+        }
+        if self.state == State::Waiting && code != Code::ABORT {
+            self.say_csm(tx).map_err(|_| Closed::OutOfMemory)?;
+        }
+        Ok(())
+    }
+
     /// C.2: cumulative, and all or nothing.
-    fn on_csm<'f, T: Buf + ?Sized>(
-        &mut self,
-        message: &Message<'f>,
-        tx: &mut T,
-    ) -> Result<Event<'f, S::Tag>, Closed> {
+    fn on_csm<'f>(&mut self, message: &Message<'f>) -> Result<Event<'f, S::Tag>, Closed> {
         let bad = |number: OptionNumber| Violation::BadCsmOption(number.0);
         let csm = Csm::read(message, self.config.tolerance.bad_csm_value).map_err(bad)?;
         let Settings { max_message_size, block_wise, token_length } = self.peer;
@@ -89,10 +97,7 @@ impl<S: Slots> Connection<'_, S> {
             return Err(bad(crate::wire::csm::MAX_MESSAGE_SIZE).into());
         }
         self.peer = peer;
-        if self.state == State::Waiting && self.say_csm(tx).is_err() {
-            return Err(Closed::OutOfMemory);
-        }
-        self.step(Input::Csm);
+        self.step(Input::Csm, None);
         Ok(Event::Ready(peer))
     }
 
@@ -106,18 +111,15 @@ impl<S: Slots> Connection<'_, S> {
         }
     }
 
-    fn on_request<'f>(&mut self, message: Message<'f>) -> Result<Event<'f, S::Tag>, Closed> {
-        if message.token.len() > usize::from(self.config.token_length) {
-            return Err(Violation::TokenTooLong.into());
-        }
+    fn on_request<'f>(&mut self, message: Message<'f>) -> Event<'f, S::Tag> {
         self.current = Current::Untouched;
-        Ok(Event::Request(Incoming { message, ended: self.end_observation(&message) }))
+        Event::Request(Incoming { message, ended: self.end_observation(&message) })
     }
 
     /// An Observe option in a request ends the observation of the same token: by cancelling it, or because
-    /// the new one takes its place (O-3.1-1, O-7.4-1, D-E-2).
+    /// the new one takes its place (O-3.1-1, O-7.4-1, D-E-2). Other methods do not know the option (C-5.4-1).
     fn end_observation(&mut self, message: &Message<'_>) -> Option<Observer> {
-        if !matches!(message.observe(), Some(0 | 1)) {
+        if !message.code.can_observe() || !matches!(message.observe(), Some(0 | 1)) {
             return None;
         }
         let key = self.requests.observer(message.token)?;
@@ -134,7 +136,7 @@ impl<S: Slots> Connection<'_, S> {
         if asked == Asked::Cancelling && observes {
             return Event::Settled(Settled::AfterCancel);
         }
-        if let Some(option) = message.unknown_critical(CRITICAL_IN_RESPONSES) {
+        if let Some(option) = message.unknown_critical(self.config.known_in_responses) {
             return self.failed(key, Failure::BadOption(option)).unwrap_or(Event::Unmatched(message));
         }
         if observes && asked != Asked::Once {
@@ -166,10 +168,11 @@ impl<S: Slots> Connection<'_, S> {
         message: Message<'f>,
         tx: &mut T,
     ) -> Result<Event<'f, S::Tag>, Closed> {
-        // Every signaling option that is known is elective, so a critical one is unknown (T-5.2-2); in an
-        // Abort it changes nothing (T-5.6-6).
+        // Every signaling option that is known is elective, so a critical one is unknown (T-5.2-2). A CSM names
+        // it in the Abort; in an Abort it changes nothing (T-5.6-6).
         let critical = message.options().map(|(number, _)| number).find(|number| number.is_critical());
         match (message.code, critical) {
+            (Code::CSM, _) => self.on_csm(&message),
             (Code::ABORT, _) => Ok(self.on_abort(message)),
             (_, Some(number)) => Err(Violation::CriticalSignalOption(number.0).into()),
             (Code::PING, None) => Ok(self.on_ping(now, &message, tx)),
@@ -206,10 +209,9 @@ impl<S: Slots> Connection<'_, S> {
     }
 
     fn on_pong<'f>(&mut self, now: Instant, message: &Message<'_>) -> Event<'f, S::Tag> {
-        let custody_ping = self.health.custody_ping;
-        if let Some(ping) = custody_ping.filter(|ping| message.token == [ping.number]) {
-            self.health.custody_ping = None;
-            return Event::Pong { custody: has_custody(message), after: now.duration_since(ping.sent) };
+        let ours = message.token == [self.custody_number];
+        if let Some(sent) = self.health.custody_ping.take_if(|_| ours) {
+            return Event::Pong { custody: has_custody(message), after: now.duration_since(sent) };
         }
         match self.health.ping.take_if(|_| message.token.is_empty()) {
             Some(sent) => Event::Pong { custody: false, after: now.duration_since(sent) },
@@ -229,10 +231,7 @@ impl<S: Slots> Connection<'_, S> {
     /// The peer will close, or has: answer what is owed, then end.
     pub(super) fn drain(&mut self, now: Instant, input: Input, why: Closed) {
         self.closed.get_or_insert(why);
-        self.step(input);
-        if self.state == State::Draining {
-            self.until.get_or_insert(now + self.config.drain_timeout);
-        }
+        self.step(input, Some(now + self.config.drain_timeout));
     }
 
     /// A message over our limit, of which only the head came; the cutter passes over the rest (D-C-3, D-C-5).
@@ -256,12 +255,8 @@ impl<S: Slots> Connection<'_, S> {
         token: &[u8],
         tx: &mut T,
     ) -> Result<Event<'f, S::Tag>, Closed> {
-        let early = self.config.tolerance.late_csm;
-        self.state = self.state.next(if early { Input::EarlyMessage } else { Input::Message })?;
+        self.check(head.code, head.token, tx)?;
         match head.code.class() {
-            Class::Request if token.len() > usize::from(self.config.token_length) => {
-                Err(Violation::TokenTooLong.into())
-            }
             Class::Request => match self.say_too_large(token, tx) {
                 Ok(()) => Ok(Event::Settled(Settled::TooLarge)),
                 Err(_) => Err(Violation::TooLarge.into()),

@@ -10,6 +10,8 @@ pub(crate) mod inbound;
 pub(crate) mod outgoing;
 pub(crate) mod state;
 
+use core::fmt;
+
 use crate::buf::Buf;
 use crate::config::Config;
 use crate::error::{Closed, ConfigError, Full, Violation, WriteError};
@@ -19,6 +21,9 @@ use crate::time::Instant;
 use crate::wire::{Code, Writer, abort};
 use health::Health;
 use state::{Input, State};
+
+/// A Max-Message-Size below this leaves no room for a useful message (D-C-4).
+const SMALLEST_MESSAGE_SIZE: u32 = 16;
 
 /// One connection, from the moment the transport is up to its end. Owns no bytes: what it says is appended to
 /// the `tx` that each call is lent.
@@ -85,6 +90,9 @@ impl<'c, S: Slots> Connection<'c, S> {
         if slots.as_slice().len() > MAX_SLOTS {
             return Err(ConfigError::TooManySlots);
         }
+        if config.max_message_size < SMALLEST_MESSAGE_SIZE {
+            return Err(ConfigError::MessageSizeTooSmall);
+        }
         let mut connection = Self {
             config,
             requests: Requests::new(slots),
@@ -98,14 +106,13 @@ impl<'c, S: Slots> Connection<'c, S> {
             consent: true,
             custody_number: 0,
         };
-        let room = tx.room();
+        let room = connection.room_in(tx);
         let too_small = ConfigError::TxTooSmall { reply_room: config.reply_room, room };
-        if room < usize::from(config.reply_room) {
+        if room < config.room_for_answer() {
             return Err(too_small);
         }
         if speak {
             connection.say_csm(tx).map_err(|_| too_small)?;
-            connection.state = State::Starting;
         }
         Ok(connection)
     }
@@ -184,15 +191,9 @@ impl<'c, S: Slots> Connection<'c, S> {
         self.end(Input::Stop, Closed::Local);
     }
 
-    /// Ends the connection for a reason that the peer is told in an Abort, where there is room for one and the
-    /// peer takes it (T-5.6-3, T-5.6-4).
+    /// Ends the connection for a reason that the peer is told (T-5.6-3, T-5.6-4).
     pub(crate) fn fail<T: Buf + ?Sized>(&mut self, why: Closed, tx: &mut T) -> Closed {
-        if self.state.listens() && self.state != State::Waiting {
-            let text = self.say_abort(format_args!("{why}"), bad_csm_option(why), tx);
-            // A peer whose limit is smaller than the text still gets the bare Abort; without room for that it
-            // gets a bare close (D-D-3).
-            let _ = text.or_else(|_| self.say_abort(format_args!(""), bad_csm_option(why), tx));
-        }
+        self.say_abort(format_args!("{why}"), bad_csm_option(why), tx);
         self.end(Input::Stop, why)
     }
 
@@ -201,15 +202,15 @@ impl<'c, S: Slots> Connection<'c, S> {
         if self.state.listens() {
             self.closed = Some(why);
         }
-        self.step(input);
+        self.step(input, None);
         *self.closed.get_or_insert(why)
     }
 
-    /// For inputs that no state refuses.
-    fn step(&mut self, input: Input) {
+    /// For inputs that no state refuses. A new state has its own deadline.
+    fn step(&mut self, input: Input, until: Option<Instant>) {
         if let Ok(state) = self.state.next(input) {
             if state != self.state {
-                self.until = None;
+                self.until = until;
             }
             self.state = state;
         }
@@ -220,27 +221,38 @@ impl<'c, S: Slots> Connection<'c, S> {
         self.config.csm().write(&mut writer)?;
         writer.finish();
         self.health.unsent = true;
+        self.step(Input::OurCsm, self.until);
         Ok(())
     }
 
-    fn say_abort<T: Buf + ?Sized>(
-        &mut self,
-        text: core::fmt::Arguments<'_>,
-        bad_csm_option: Option<u16>,
-        tx: &mut T,
-    ) -> Result<(), WriteError> {
-        let mut writer = Writer::new(tx, Code::ABORT, &[])?;
-        if let Some(number) = bad_csm_option {
-            writer.uint(abort::BAD_CSM_OPTION, number.into())?;
+    /// An Abort, unless it would be our first word (T-3.3-1). A peer whose limit is below the text gets it
+    /// without (D-H-1); where not even that has room there is a bare close (D-D-3).
+    fn say_abort<T: Buf + ?Sized>(&mut self, text: fmt::Arguments<'_>, option: Option<u16>, tx: &mut T) {
+        if self.state.listens() && self.state != State::Waiting {
+            let limit = self.peer.max_message_size;
+            let said = write_abort(text, option, limit, tx)
+                .or_else(|_| write_abort(format_args!(""), option, limit, tx));
+            self.health.unsent |= said.is_ok();
         }
-        writer.text(text)?;
-        if writer.extent().1 as u64 > self.peer.max_message_size.into() {
-            return Err(Full.into());
-        }
-        writer.finish();
-        self.health.unsent = true;
-        Ok(())
     }
+}
+
+fn write_abort<T: Buf + ?Sized>(
+    text: fmt::Arguments<'_>,
+    bad_csm_option: Option<u16>,
+    limit: u32,
+    tx: &mut T,
+) -> Result<(), WriteError> {
+    let mut writer = Writer::new(tx, Code::ABORT, &[])?;
+    if let Some(number) = bad_csm_option {
+        writer.uint(abort::BAD_CSM_OPTION, number.into())?;
+    }
+    writer.text(text)?;
+    if writer.extent().1 as u64 > limit.into() {
+        return Err(Full.into());
+    }
+    writer.finish();
+    Ok(())
 }
 
 fn bad_csm_option(why: Closed) -> Option<u16> {

@@ -3,7 +3,6 @@
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
-use super::health::CustodyPing;
 use super::state::{Input, State};
 use super::{Connection, Current};
 use crate::buf::Buf;
@@ -83,7 +82,9 @@ impl<'c, S: Slots> Connection<'c, S> {
     ) -> Result<Deregistration<'x, 'c, S, T>, SendError> {
         self.may_request()?;
         match self.requests.get(id.0) {
-            Some(Held::Ours { .. }) => self.begin_request(now, id.0, code, tx).map(Deregistration),
+            Some(Held::Ours { asked: Asked::Observe | Asked::Observing, .. }) => {
+                self.begin_request(now, id.0, code, tx).map(Deregistration)
+            }
             _ => Err(SendError::Gone),
         }
     }
@@ -117,6 +118,7 @@ impl<'c, S: Slots> Connection<'c, S> {
         code: Code,
         tx: &'x mut T,
     ) -> Result<Answer<'x, 'c, S, T>, SendError> {
+        self.may_answer()?;
         if self.current == Current::None {
             return Err(SendError::Gone);
         }
@@ -147,6 +149,7 @@ impl<'c, S: Slots> Connection<'c, S> {
     /// Keeps the request that is being handled, to be answered by [`Connection::respond_later`]. At
     /// [`SendError::TooMany`] and [`SendError::TokenTooLong`], 5.03 is the answer to give now.
     pub fn defer(&mut self, to: &Incoming<'_>) -> Result<Ticket, SendError> {
+        self.may_answer()?;
         if self.current == Current::None {
             return Err(SendError::Gone);
         }
@@ -178,6 +181,10 @@ impl<'c, S: Slots> Connection<'c, S> {
     /// Adds the peer to the observers, under the token of the request that is being handled. It still wants
     /// its answer: with an empty Observe option in it, and before any notification.
     pub fn observe(&mut self, to: &Incoming<'_>) -> Result<Observer, SendError> {
+        self.may_answer()?;
+        if let Some(key) = self.requests.observer(to.message.token) {
+            return Ok(Observer(key));
+        }
         if self.requests.observers >= self.config.max_observers {
             return Err(SendError::TooMany);
         }
@@ -222,12 +229,15 @@ impl<'c, S: Slots> Connection<'c, S> {
     pub fn settle<T: Buf + ?Sized>(&mut self, token: &[u8], tx: &mut T) {
         let code = match core::mem::replace(&mut self.current, Current::None) {
             Current::None => return,
+            _ if !self.state.listens() => return,
             Current::Untouched => Code::NOT_IMPLEMENTED,
             Current::Failed => Code::INTERNAL_SERVER_ERROR,
         };
-        // `admits` has kept room for this, so it fails only where `reply_room` was given away.
-        if Writer::new(tx, code, token).map(Writer::finish).is_ok() {
-            self.health.unsent = true;
+        match Writer::new(tx, code, token).map(Writer::finish) {
+            Ok(_) => self.health.unsent = true,
+            // `admits` has kept room for this. Who gave it away to something else owes the peer an answer
+            // that can no longer be given.
+            Err(Full) => drop(self.fail(Closed::OutOfMemory, tx)),
         }
     }
 
@@ -239,8 +249,11 @@ impl<'c, S: Slots> Connection<'c, S> {
         custody: bool,
         tx: &mut T,
     ) -> Result<(), SendError> {
-        if !matches!(self.state, State::Starting | State::Open | State::Releasing) {
-            return Err(if self.state == State::Waiting { SendError::NotReady } else { SendError::Closed });
+        match self.state {
+            State::Waiting => return Err(SendError::NotReady),
+            State::Starting | State::Open | State::Releasing => {}
+            State::Draining => return Err(SendError::Releasing),
+            State::Closing | State::Closed => return Err(SendError::Closed),
         }
         let busy = if custody { self.health.custody_ping.is_some() } else { self.health.ping.is_some() };
         if busy {
@@ -257,7 +270,7 @@ impl<'c, S: Slots> Connection<'c, S> {
         self.health.unsent = true;
         if custody {
             self.custody_number = number;
-            self.health.custody_ping = Some(CustodyPing { number, sent: now });
+            self.health.custody_ping = Some(now);
         } else {
             self.health.ping = Some(now);
         }
@@ -294,18 +307,15 @@ impl<'c, S: Slots> Connection<'c, S> {
         writer.finish();
         self.health.unsent = true;
         self.closed.get_or_insert(Closed::Local);
-        self.step(Input::WeRelease);
-        self.until = Some(now + self.config.release_timeout);
+        self.step(Input::WeRelease, Some(now + self.config.release_timeout));
         Ok(())
     }
 
     /// Ends the connection at once, with an Abort that says why (at most 64 bytes of it).
     pub fn abort<T: Buf + ?Sized>(&mut self, diagnostic: &str, tx: &mut T) {
-        if self.state.listens() && self.state != State::Waiting {
-            let end = (0..=64).rev().find(|&n| diagnostic.is_char_boundary(n)).unwrap_or(0);
-            let text = diagnostic.get(..end.min(diagnostic.len())).unwrap_or_default();
-            let _ = self.say_abort(format_args!("{text}"), None, tx);
-        }
+        let longest = diagnostic.len().min(64);
+        let text = (0..=longest).rev().find_map(|end| diagnostic.get(..end)).unwrap_or_default();
+        self.say_abort(format_args!("{text}"), None, tx);
         self.end(Input::Stop, Closed::LocalAbort);
     }
 
@@ -347,14 +357,18 @@ impl<'c, S: Slots> Connection<'c, S> {
 
     /// F-3: what we say unasked fills half of `tx`, the rest is kept for answers. The only one of its kind
     /// there may be longer, as long as one answer still fits.
-    fn check_share<T: Buf + ?Sized>(&self, writer: &Writer<'_, T>) -> Result<(), Full> {
+    fn check_share<T: Buf + ?Sized>(&self, writer: &Writer<'_, T>) -> Result<(), SendError> {
         let (start, size) = writer.extent();
         let share = writer.capacity().min(self.config.tx_limit as usize) / 2;
-        let room = writer.capacity().saturating_sub(start + size);
-        let alone = !self.health.unasked && room >= self.config.reply_room.into();
-        match start + size <= share || alone {
-            true => Ok(()),
-            false => Err(Full),
+        let beside_answer = writer.capacity().saturating_sub(self.config.room_for_answer());
+        let alone = !self.health.unasked && start + size <= beside_answer;
+        match start {
+            _ if start + size <= share || alone => Ok(()),
+            // No flush can make room for it.
+            0 if !self.health.unasked => Err(SendError::TooLarge {
+                limit: u32::try_from(share.max(beside_answer)).unwrap_or(u32::MAX),
+            }),
+            _ => Err(SendError::Full),
         }
     }
 }

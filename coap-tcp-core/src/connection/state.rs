@@ -24,6 +24,8 @@ pub enum State {
 /// What moves it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Input {
+    /// Our CSM.
+    OurCsm,
     /// The peer's CSM.
     Csm,
     /// Any other message of the peer's.
@@ -44,21 +46,22 @@ pub(super) enum Input {
 
 impl State {
     pub(super) fn next(self, input: Input) -> Result<Self, Violation> {
-        use Input::{Csm, EarlyMessage, Eof, Gone, Message, PeerReleases, Stop, WeRelease};
+        use Input::{Csm, EarlyMessage, Eof, Gone, Message, OurCsm, PeerReleases, Stop, WeRelease};
         Ok(match (self, input) {
             (Self::Closed, _) | (_, Gone) => Self::Closed,
 
-            (Self::Waiting | Self::Starting, Csm) => Self::Open,
-            (Self::Waiting | Self::Starting, Message | PeerReleases) => return Err(Violation::NotCsmFirst),
-            (Self::Waiting | Self::Starting, EarlyMessage) => self,
+            (Self::Waiting | Self::Starting, Message) => return Err(Violation::NotCsmFirst),
             (Self::Waiting | Self::Starting, Eof) => Self::Closed,
+            (Self::Waiting, OurCsm) => Self::Starting,
+            (Self::Starting, Csm) => Self::Open,
             (Self::Starting | Self::Open, WeRelease) => Self::Releasing,
 
-            (Self::Open | Self::Releasing, PeerReleases | Eof) => Self::Draining,
+            (Self::Starting | Self::Open | Self::Releasing, PeerReleases) => Self::Draining,
+            (Self::Open | Self::Releasing, Eof) => Self::Draining,
 
             (_, Stop) => Self::Closing,
 
-            (_, Csm | Message | EarlyMessage | PeerReleases | WeRelease | Eof) => self,
+            (_, OurCsm | Csm | Message | EarlyMessage | PeerReleases | WeRelease | Eof) => self,
         })
     }
 

@@ -86,6 +86,11 @@ impl Code {
         matches!(self, Self::GET | Self::PUT | Self::DELETE | Self::FETCH | Self::IPATCH)
     }
 
+    /// A method that knows Observe: GET, FETCH (O-3.1-1).
+    pub const fn can_observe(self) -> bool {
+        matches!(self, Self::GET | Self::FETCH)
+    }
+
     /// A method that RFC 7252 or RFC 8132 defines; any other is answered 4.05 (C-5.8-1).
     pub const fn is_known_method(self) -> bool {
         matches!(self.0, 0x01..=0x07)

@@ -17,6 +17,14 @@ pub struct Head {
 }
 
 impl Head {
+    /// The head of one whole frame, no byte less or more.
+    pub(crate) fn of(frame: &[u8]) -> Result<Self, Malformed> {
+        match head(frame, true)? {
+            Prefix::Head(head) if head.total() == frame.len() as u64 => Ok(head),
+            _ => Err(Malformed { defect: Defect::Length, at: 0 }),
+        }
+    }
+
     /// Size of the whole frame.
     pub const fn total(&self) -> u64 {
         (self.fixed + self.token) as u64 + self.body

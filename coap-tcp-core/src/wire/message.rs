@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::block::Block;
 use super::code::Code;
-use super::head::{Prefix, head};
-use super::option::{OptionNumber, Options, shape, split, uint};
+use super::head::Head;
+use super::option::{OptionNumber, Options, Shape, shape, split, uint};
 use crate::error::{BadOption, Defect, Malformed};
 
 /// One message, borrowed from the bytes it came in.
@@ -29,13 +29,12 @@ impl<'a> Message<'a> {
     /// Checks a whole frame in one walk. Token lengths are read as RFC 8974 has them; a limit below that is
     /// the business of whoever cut the frame.
     pub fn parse(frame: &'a [u8]) -> Result<Self, Malformed> {
+        Self::with_head(frame, &Head::of(frame)?)
+    }
+
+    /// [`Message::parse`] where the head is read already.
+    pub(crate) fn with_head(frame: &'a [u8], head: &Head) -> Result<Self, Malformed> {
         let whole = Malformed { defect: Defect::Length, at: 0 };
-        let Prefix::Head(head) = head(frame, true)? else {
-            return Err(whole);
-        };
-        if head.total() != frame.len() as u64 {
-            return Err(whole);
-        }
         let (_, rest) = frame.split_at_checked(head.fixed).ok_or(whole)?;
         let (token, body) = rest.split_at_checked(head.token).ok_or(whole)?;
         let at = |defect, rest: &[u8]| Malformed { defect, at: (frame.len() - rest.len()) as u32 };
@@ -60,11 +59,13 @@ impl<'a> Message<'a> {
     /// The first occurrence of an option, unless its length is none that the option may have: it then counts
     /// as unknown (C-5.4.3-1), and later occurrences always do (C-5.4.5-1).
     pub fn option(&self, number: OptionNumber) -> Option<&'a [u8]> {
-        let (_, value) = self.options().take_while(|&(n, _)| n <= number).find(|&(n, _)| n == number)?;
-        match shape(number) {
-            Some(shape) if value.len() < shape.min.into() || value.len() > shape.max.into() => None,
-            _ => Some(value),
-        }
+        let value = self.all(number).next()?;
+        self.shape(number).is_none_or(|shape| shape.fits(value)).then_some(value)
+    }
+
+    /// Signaling options have numbers of their own, which the table does not know (T-5.2-1).
+    fn shape(&self, number: OptionNumber) -> Option<Shape> {
+        shape(number).filter(|_| !self.code.is_signal())
     }
 
     /// [`Message::option`] as a uint.
@@ -113,11 +114,7 @@ impl<'a> Message<'a> {
         self.options().find_map(|(number, value)| {
             let again = last.replace(number) == Some(number);
             let fits = known.contains(&number)
-                && shape(number).is_none_or(|shape| {
-                    let len = value.len();
-                    (usize::from(shape.min)..=usize::from(shape.max)).contains(&len)
-                        && (shape.repeatable || !again)
-                });
+                && self.shape(number).is_none_or(|shape| shape.fits(value) && (shape.repeatable || !again));
             (number.is_critical() && !fits).then_some(number)
         })
     }

@@ -68,6 +68,13 @@ pub struct Shape {
     pub repeatable: bool,
 }
 
+impl Shape {
+    /// Whether the value has a length that it may have (C-5.4.3-1).
+    pub const fn fits(&self, value: &[u8]) -> bool {
+        self.min as usize <= value.len() && value.len() <= self.max as usize
+    }
+}
+
 /// The shape of an option of requests and responses; `None` for one that the table does not know.
 pub const fn shape(number: OptionNumber) -> Option<Shape> {
     let (min, max, repeatable) = match number {

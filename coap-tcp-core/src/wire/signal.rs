@@ -113,6 +113,9 @@ impl Csm {
         let mut last = None;
         for (number, value) in message.options() {
             let again = last.replace(number) == Some(number);
+            if again && !number.is_critical() {
+                continue;
+            }
             let limit = match number {
                 csm::MAX_MESSAGE_SIZE => 4,
                 csm::BLOCK_WISE_TRANSFER => 0,
@@ -120,17 +123,14 @@ impl Csm {
                 _ if number.is_critical() => return Err(number),
                 _ => continue,
             };
-            if value.len() > limit && !lenient {
-                return Err(number);
-            }
-            if value.len() > limit || again {
-                continue;
-            }
-            let n = uint(value).unwrap_or_default();
-            match number {
-                csm::MAX_MESSAGE_SIZE => csm.max_message_size = Some(n),
-                csm::EXTENDED_TOKEN_LENGTH => csm.extended_token_length = (n >= 8).then(|| n.min(65804)),
-                _ => csm.block_wise = true,
+            match uint(value).filter(|_| value.len() <= limit) {
+                None if lenient => {}
+                None => return Err(number),
+                Some(n) if number == csm::MAX_MESSAGE_SIZE => csm.max_message_size = Some(n),
+                Some(n) if number == csm::EXTENDED_TOKEN_LENGTH => {
+                    csm.extended_token_length = (n >= 8).then(|| n.min(65804));
+                }
+                Some(_) => csm.block_wise = true,
             }
         }
         Ok(csm)

@@ -14,6 +14,12 @@ use crate::error::{Full, WriteError};
 /// used of it is closed up by [`Writer::finish`].
 const GAP: usize = 5;
 
+/// The longest token that TKL can express.
+const LONGEST_TOKEN: usize = 269 + u16::MAX as usize;
+
+/// The longest value that an option's length can express.
+const LONGEST_VALUE: usize = LONGEST_TOKEN;
+
 /// The longest body that Len can express.
 const MAX_BODY: u64 = 65805 + u32::MAX as u64;
 
@@ -35,6 +41,9 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
     /// Begins a frame. The token may have up to 65804 bytes; what the peer takes is for the caller to know.
     pub fn new(tx: &'t mut T, code: Code, token: &[u8]) -> Result<Self, Full> {
         let start = tx.as_slice().len();
+        if token.len() > LONGEST_TOKEN {
+            return Err(Full);
+        }
         let (nibble, extension, wide) = encode_token_length(token.len());
         let mut writer = Self { tx, start, body: start, last: 0, payload: None, open: true };
         writer.tx.append(&[0, 0, 0, 0, nibble, code.0])?;
@@ -50,7 +59,7 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
         if self.payload.is_some() {
             return Err(WriteError::Order);
         }
-        if value.len() > 269 + usize::from(u16::MAX) {
+        if value.len() > LONGEST_VALUE {
             return Err(Full.into());
         }
         let (head, used) = encode_head(delta, value.len());
@@ -119,7 +128,7 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
     }
 
     /// Lends the payload as a buffer to something that writes, patches and measures by itself, such as a
-    /// content format. Where `fill` fails, the payload is as it was before.
+    /// content format. Where `fill` fails, what it appended is gone.
     pub fn payload_with<E: From<Full>>(
         &mut self,
         fill: impl FnOnce(&mut dyn Buf) -> Result<(), E>,
@@ -134,11 +143,14 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
         };
         let mut payload = Payload { tx: &mut *self.tx, start };
         let filled = fill(&mut payload);
-        if filled.is_err() || self.tx.as_slice().len() == start {
+        if filled.is_err() {
             self.tx.truncate(before);
-        } else {
-            self.payload = Some(start);
         }
+        let empty = self.tx.as_slice().len() <= start;
+        if empty {
+            self.tx.truncate(start - 1);
+        }
+        self.payload = (!empty).then_some(start);
         filled.map(|()| self)
     }
 

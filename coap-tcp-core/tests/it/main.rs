@@ -1,7 +1,8 @@
 //! The session as an adapter sees it: bytes and time in, bytes and events out. Test names carry the
 //! requirement that they keep.
 
-#![allow(unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 mod csm;
+mod malformed;
 mod rig;

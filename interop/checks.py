@@ -91,7 +91,7 @@ def ends(what, who, seconds):
 # ---- our programs
 
 OUR_SERVER = Server(["{ours}/coap-server", "--listen", "127.0.0.1:0"], r"listening on (coap\+tcp://\S+)")
-OUR_CLIENT = ["{ours}/coap-client", "--timeout", "8"]
+OUR_CLIENT = ["{ours}/coap-client"]
 FIVE_THOUSAND = "0123456789" * 500
 
 

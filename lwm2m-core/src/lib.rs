@@ -7,12 +7,17 @@
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 
+pub mod client;
 pub mod content;
-/// What the objects of a device are.
-pub mod objects {
-    pub mod schema;
-}
+pub mod objects;
+mod operation;
 pub mod path;
 pub mod registration;
+#[cfg(feature = "alloc")]
+pub mod server;
 pub mod value;
 pub mod version;
+
+pub use operation::{Operation, Rule};
+pub use path::Path;
+pub use value::Value;

@@ -1,0 +1,157 @@
+//! The registration interface as it is written (A.1, A.2) and answered (A.3).
+
+use core::fmt::{self, Write as _};
+
+use coap_tcp_core::wire::OptionNumber;
+use coap_tcp_core::{Buf, Code, Fixed, Instant, Message, Peer, RequestId, SendError, Slots};
+
+use super::config::Config;
+use super::event::Op;
+use crate::content::{ContentFormat, WriteError, link};
+use crate::objects::Objects;
+use crate::registration::Parameters;
+use crate::version::Version;
+
+/// What a Location-Path may need: one byte and its length for each segment. `/rd/` and an id of 60 characters fit;
+/// Leshan's takes 14.
+pub const LOCATION_CAPACITY: usize = 64;
+
+/// The formats that the client reads and writes, as a Register names them (REG-22).
+const FORMATS: &[ContentFormat] =
+    &[ContentFormat::TEXT, ContentFormat::OPAQUE, ContentFormat::SENML_CBOR, ContentFormat::TLV];
+
+/// Where a registration lives: the segments that the server named, byte for byte (REG-30).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Location {
+    bytes: [u8; LOCATION_CAPACITY],
+    len: usize,
+}
+
+impl Location {
+    pub(super) const NONE: Self = Self { bytes: [0; LOCATION_CAPACITY], len: 0 };
+
+    /// `None` where there is no Location-Path (REG-31), or one that does not fit.
+    pub(super) fn read(answer: &Message<'_>) -> Option<Self> {
+        let mut location = Self::NONE;
+        for segment in answer.all(OptionNumber::LOCATION_PATH) {
+            let (len, rest) = location.bytes.get_mut(location.len..)?.split_first_mut()?;
+            *len = u8::try_from(segment.len()).ok()?;
+            rest.get_mut(..segment.len())?.copy_from_slice(segment);
+            location.len += 1 + segment.len();
+        }
+        (location.len > 0).then_some(location)
+    }
+
+    pub(super) const fn is_none(&self) -> bool {
+        self.len == 0
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.bytes.get(..self.len).unwrap_or_default();
+        core::iter::from_fn(move || {
+            let (len, behind) = rest.split_first()?;
+            let (segment, behind) = behind.split_at_checked(usize::from(*len))?;
+            rest = behind;
+            Some(segment)
+        })
+    }
+}
+
+/// What an Update says: only what is new (REG-40).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Changes {
+    pub(super) lifetime: Option<u32>,
+    pub(super) list: bool,
+}
+
+pub(super) fn register<S: Slots<Tag = Op>, T: Buf + ?Sized>(
+    now: Instant,
+    config: &Config<'_>,
+    version: Version,
+    lifetime: u32,
+    objects: &dyn Objects,
+    peer: &mut Peer<'_, '_, S, T>,
+) -> Result<RequestId, SendError> {
+    let parameters = Parameters {
+        endpoint: Some(config.endpoint),
+        lifetime: Some(lifetime),
+        version: Some(version),
+        binding: Some(config.binding),
+        queue: config.queue,
+        ..Parameters::default()
+    };
+    let mut request = peer.request(now, Code::POST)?.within(None);
+    request.option(OptionNumber::URI_PATH, b"rd")?;
+    request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
+    parameters.write(|parameter| {
+        query(parameter, |text| request.option(OptionNumber::URI_QUERY, text).map(drop))
+    })?;
+    request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
+    request.finish(Op::Register)
+}
+
+pub(super) fn update<S: Slots<Tag = Op>, T: Buf + ?Sized>(
+    now: Instant,
+    location: &Location,
+    changes: Changes,
+    objects: &dyn Objects,
+    peer: &mut Peer<'_, '_, S, T>,
+) -> Result<RequestId, SendError> {
+    let parameters = Parameters { lifetime: changes.lifetime, ..Parameters::default() };
+    let mut request = peer.request(now, Code::POST)?.within(None);
+    request.options(OptionNumber::URI_PATH, location.segments())?;
+    if changes.list {
+        request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
+    }
+    parameters.write(|parameter| {
+        query(parameter, |text| request.option(OptionNumber::URI_QUERY, text).map(drop))
+    })?;
+    if changes.list {
+        request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
+    }
+    request.finish(Op::Update)
+}
+
+pub(super) fn deregister<S: Slots<Tag = Op>, T: Buf + ?Sized>(
+    now: Instant,
+    location: &Location,
+    peer: &mut Peer<'_, '_, S, T>,
+) -> Result<RequestId, SendError> {
+    let mut request = peer.request(now, Code::DELETE)?.within(None);
+    request.options(OptionNumber::URI_PATH, location.segments())?;
+    request.finish(Op::Deregister)
+}
+
+/// The object list (REG-20 to REG-24).
+fn list(objects: &dyn Objects, buf: &mut dyn Buf) -> Result<(), WriteError> {
+    let mut links = link::Writer::new(buf);
+    links.root(FORMATS)?;
+    for object in objects.schema() {
+        links.object(object.id, object.version, |each| objects.instances(object.id, each))?;
+    }
+    Ok(())
+}
+
+/// One Uri-Query option, whose length is known only once it is there.
+fn query(
+    parameter: fmt::Arguments<'_>,
+    option: impl FnOnce(&[u8]) -> Result<(), coap_tcp_core::WriteError>,
+) -> Result<(), SendError> {
+    struct Line(Fixed<255>);
+    impl fmt::Write for Line {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.append(text.as_bytes()).map_err(|_| fmt::Error)
+        }
+    }
+    let mut line = Line(Fixed::new());
+    // More than an option of its kind can hold will fit no buffer.
+    line.write_fmt(parameter).map_err(|_| SendError::TooLarge { limit: 255 })?;
+    Ok(option(line.0.as_slice())?)
+}
+
+fn not_written(error: WriteError) -> SendError {
+    match error {
+        WriteError::Full => SendError::Full,
+        WriteError::Outside | WriteError::Order | WriteError::Form => SendError::Order,
+    }
+}

@@ -75,6 +75,19 @@ pub struct CoreRig<M: Memory> {
 }
 
 impl<M: Memory> CoreRig<M> {
+    /// The peer sends, and we read it in pieces, but send nothing in between. What we have sent can matter to
+    /// what comes after: a peer that has released the connection is listened to until we are done.
+    pub fn peer_write_in_pieces(&mut self, bytes: &[u8], mut size: impl FnMut(usize) -> usize) {
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.gone {
+            let (piece, later) = rest.split_at(size(rest.len()).min(rest.len()));
+            self.inbox.extend_from_slice(piece);
+            self.read();
+            rest = later;
+        }
+        self.turn();
+    }
+
     /// What an adapter does each time it wakes, until nothing moves.
     fn turn(&mut self) {
         while !self.gone && self.step() {}

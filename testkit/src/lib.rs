@@ -13,6 +13,7 @@
 pub mod conformance;
 pub mod core_app;
 pub mod core_rig;
+pub mod fuzz;
 pub mod model;
 pub mod player;
 pub mod rig;

@@ -115,31 +115,36 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
 #[tokio::main(flavor = "current_thread")]
 async fn run(arguments: &Arguments, request: Prepared) -> Result<(), Failure> {
     let Prepared { host, port, draft } = request;
-    let endpoint = Endpoint::new(Config::new().max_message_size(1024 * 1024 + 256));
-    let all = async {
-        let stream =
-            endpoint.tcp((host.as_str(), port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
-        let verbose = arguments.verbose;
-        let stream = Wiretap::new(stream, move |direction, message: &Message<'_>| {
-            if verbose {
-                eprintln!("{} {message}", if direction == Direction::Out { "->" } else { "<-" });
-            }
-        });
-        let (handle, driver) = endpoint.connect_over(stream, serve);
-        let talk = async {
-            let result = match arguments.observe {
+    // Some servers ignore a Release: a second is enough to find out.
+    let config = Config::new()
+        .max_message_size(1024 * 1024 + 256)
+        .block_wise(false)
+        .release_timeout(Duration::from_secs(1));
+    let endpoint = Endpoint::new(config);
+    let stream =
+        endpoint.tcp((host.as_str(), port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
+    let verbose = arguments.verbose;
+    let stream = Wiretap::new(stream, move |direction, message: &Message<'_>| {
+        if verbose {
+            eprintln!("{} {message}", if direction == Direction::Out { "->" } else { "<-" });
+        }
+    });
+    let (handle, driver) = endpoint.connect_over(stream, serve);
+    let talk = async {
+        let result = async {
+            match arguments.observe {
                 None => ask(&handle, draft).await,
                 Some(count) => observe(&handle, draft, count).await,
-            };
-            handle.release();
-            result
+            }
         };
-        let (ended, result) = tokio::join!(driver, talk);
-        ended?;
-        result
+        let limit = Duration::from_secs(arguments.timeout);
+        let result = tokio::time::timeout(limit, result).await;
+        handle.release();
+        result.unwrap_or_else(|_| Err("no answer in time".into()))
     };
-    let limit = Duration::from_secs(arguments.timeout);
-    tokio::time::timeout(limit, all).await.map_err(|_| "no answer in time")?
+    let (ended, result) = tokio::join!(driver, talk);
+    ended?;
+    result
 }
 
 /// What a server may ask this client for, on the same connection.

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 async fn serve(arguments: &Arguments) -> io::Result<()> {
-    let config = Config::new().max_message_size(1024 * 1024 + 256);
+    let config = Config::new().max_message_size(1024 * 1024 + 256).block_wise(false);
     let listener = Endpoint::new(config).listen_plain(arguments.listen).await?;
     println!("listening on coap+tcp://{}", listener.local_addr()?);
     let store = Store::default();

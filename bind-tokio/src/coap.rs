@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::task::Context;
 
-use coap_tcp_core::{Closed, Code, Event, Expired, Instant, SendError, Tagged};
+use coap_tcp_core::{Closed, Code, Event, Expired, Instant, Observer, SendError, Tagged};
 
-use crate::draft::keep;
+use crate::draft::{Draft, keep};
 use crate::exchange::{Exchange, RequestError, Stage, Tag};
-use crate::handle::{Command, Handle, PingCell, Shared};
+use crate::handle::{Command, Dirty, Handle, PingCell, Shared};
 use crate::layer::{Layer, Lent};
 use crate::service::{KNOWN_OPTIONS, Link, Reply, Service};
 
@@ -97,38 +97,58 @@ impl<S: Service> Coap<S> {
         }
     }
 
-    /// Notifies: the newest state of each resource, in the order in which they changed.
+    /// Notifies: the newest state of each resource, in the order in which they changed. `true`: the rest
+    /// waits for room.
     fn send_notifications(&mut self, shared: &Shared, peer: &mut Lent<'_, '_, Tag>) -> bool {
         loop {
-            let (watch, draft) = {
-                let mut commands = shared.lock();
-                if commands.dirty.is_empty() {
-                    return false;
-                }
-                commands.dirty.remove(0)
+            let next = {
+                let dirty = &mut shared.lock().dirty;
+                if dirty.is_empty() { None } else { Some(dirty.remove(0)) }
             };
-            let sent = peer.notify(watch.observer, draft.code()).and_then(|mut notification| {
-                draft.write(&mut notification)?;
-                notification.finish()
-            });
-            match sent {
-                Ok(()) if draft.code().is_success() => {}
+            let Some(mut next) = next else {
+                return false;
+            };
+            let end = next.end.map(Draft::new);
+            let state = next.state.take();
+            let observer = next.watch.observer;
+            match state.iter().chain(&end).try_for_each(|draft| send_notification(observer, draft, peer)) {
+                Ok(()) if end.is_none() => {}
                 Err(SendError::Full) => {
-                    let mut commands = shared.lock();
-                    // A newer state may have come meanwhile.
-                    if !commands.dirty.iter().any(|(dirty, _)| Arc::ptr_eq(dirty, &watch)) {
-                        commands.dirty.insert(0, (watch, draft));
-                    }
+                    // The state may have gone, and a newer one may have come: no harm in either again.
+                    next.state = state;
+                    put_back(&mut shared.lock().dirty, next);
                     return true;
                 }
-                Err(SendError::TooLarge { .. }) => {
-                    let end = peer.notify(watch.observer, Code::INTERNAL_SERVER_ERROR);
-                    let _ = end.and_then(|end| end.finish());
-                    self.link.end(|other| other.observer == watch.observer);
-                }
-                Ok(()) | Err(_) => self.link.end(|other| other.observer == watch.observer),
+                Ok(()) | Err(_) => self.link.end(|watch| watch.observer == observer),
             }
         }
+    }
+}
+
+fn send_notification(
+    observer: Observer,
+    draft: &Draft,
+    peer: &mut Lent<'_, '_, Tag>,
+) -> Result<(), SendError> {
+    let mut notification = peer.notify(observer, draft.code())?;
+    draft.write(&mut notification)?;
+    match notification.finish() {
+        // Not this state, so none: the observer must not believe an old one (O-4.2-1).
+        Err(error @ SendError::TooLarge { .. }) => {
+            peer.notify(observer, Code::INTERNAL_SERVER_ERROR)?.finish()?;
+            Err(error)
+        }
+        sent => sent,
+    }
+}
+
+fn put_back(dirty: &mut Vec<Dirty>, old: Dirty) {
+    match dirty.iter_mut().find(|new| Arc::ptr_eq(&new.watch, &old.watch)) {
+        Some(new) => {
+            new.state = new.state.take().or(old.state);
+            new.end = new.end.or(old.end);
+        }
+        None => dirty.insert(0, old),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages that are written in one task and sent by another.
 
 use bytes::Bytes;
+use coap_tcp_core::uri::{Destination, Uri};
 use coap_tcp_core::wire::{OwnedMessage, Writer};
 use coap_tcp_core::{Buf, Code, Message, OptionNumber, WriteError};
 
@@ -75,6 +76,21 @@ impl Draft {
             self = self.option(OptionNumber::URI_QUERY, decode(piece));
         }
         self
+    }
+
+    /// Adds the options of a URI, as for a connection to just its host and port: none for those.
+    ///
+    /// # Errors
+    /// None that [`Uri::parse`] has left.
+    pub fn uri(mut self, uri: &Uri<'_>) -> Result<Self, WriteError> {
+        let mut frame = Vec::new();
+        let mut writer = Writer::new(&mut frame, self.code, &[])?;
+        uri.write(Destination { host: uri.host(), port: uri.port() }, .., &mut writer)?;
+        writer.finish();
+        for (number, value) in Message::parse(&frame).into_iter().flat_map(|message| message.options()) {
+            self = self.option(number, value.to_vec());
+        }
+        Ok(self)
     }
 
     /// Sets Content-Format and payload.

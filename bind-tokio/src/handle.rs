@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -44,10 +44,20 @@ pub(crate) struct Shared {
 pub(crate) struct Commands {
     waker: Option<Waker>,
     pub(crate) queue: VecDeque<Command>,
-    /// The newest unsent state of each observed resource; older ones have been replaced (O-4-1).
-    pub(crate) dirty: Vec<(Arc<Watch>, Draft)>,
+    /// Observed resources with something unsent, in the order in which they changed.
+    pub(crate) dirty: Vec<Dirty>,
     pub(crate) closed: Option<Closed>,
     closed_wakers: Vec<Waker>,
+}
+
+/// What an observer has not been sent yet.
+#[derive(Debug)]
+pub(crate) struct Dirty {
+    pub(crate) watch: Arc<Watch>,
+    /// The newest state; older ones have been replaced (O-4-1).
+    pub(crate) state: Option<Draft>,
+    /// Then the observation ends so (O-4.2-1).
+    pub(crate) end: Option<Code>,
 }
 
 /// What the connection's task and a [`Notifier`] know of one observation.
@@ -56,6 +66,9 @@ pub(crate) struct Watch {
     pub(crate) observer: Observer,
     pub(crate) over: AtomicBool,
     skipped: AtomicU64,
+    /// Over TCP the value of Observe means nothing (O-7.1-1), but some peers take a notification whose number
+    /// has not grown for an old one.
+    number: AtomicU32,
 }
 
 impl Shared {
@@ -312,29 +325,32 @@ impl Notifier {
     /// Sends a new state, with Observe. While the peer is slow only the newest is kept; the ones it replaced
     /// are counted. `false`: nobody observes any more.
     pub fn notify(&self, state: &Draft) -> bool {
-        self.leave(state.with_observe(0))
+        let draft = state.with_observe(self.watch.number.fetch_add(1, Ordering::Relaxed) & 0x00ff_ffff);
+        self.leave(|dirty| {
+            if dirty.state.replace(draft).is_some() {
+                self.watch.skipped.fetch_add(1, Ordering::Relaxed);
+            }
+        })
     }
 
-    /// Ends the observation with an error, such as 4.04 for a resource that is gone (O-4.2-1).
+    /// Ends the observation with an error, such as 4.04 for a resource that is gone (O-4.2-1). A last state
+    /// that waits still goes before it.
     pub fn end(self, code: Code) {
-        self.leave(Draft::new(code));
-        self.watch.over.store(true, Ordering::Release);
+        self.leave(|dirty| dirty.end = Some(code));
     }
 
-    fn leave(&self, draft: Draft) -> bool {
+    fn leave(&self, change: impl FnOnce(&mut Dirty)) -> bool {
         let waker = {
             let mut commands = self.shared.lock();
             if self.is_over() || commands.closed.is_some() {
                 return false;
             }
-            let waiting = commands.dirty.iter_mut().find(|(watch, _)| Arc::ptr_eq(watch, &self.watch));
-            match waiting {
-                Some((_, waiting)) => {
-                    *waiting = draft;
-                    self.watch.skipped.fetch_add(1, Ordering::Relaxed);
-                }
-                None => commands.dirty.push((self.watch.clone(), draft)),
+            let waiting = commands.dirty.iter().position(|dirty| Arc::ptr_eq(&dirty.watch, &self.watch));
+            let at = waiting.unwrap_or(commands.dirty.len());
+            if waiting.is_none() {
+                commands.dirty.push(Dirty { watch: self.watch.clone(), state: None, end: None });
             }
+            change(&mut commands.dirty[at]);
             commands.waker.take()
         };
         wake(waker);
@@ -354,13 +370,18 @@ impl Notifier {
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        self.leave(Draft::new(Code::SERVICE_UNAVAILABLE));
+        self.leave(|dirty| dirty.end = dirty.end.or(Some(Code::SERVICE_UNAVAILABLE)));
     }
 }
 
 impl Watch {
     pub(crate) fn new(observer: Observer) -> Arc<Self> {
-        Arc::new(Self { observer, over: AtomicBool::new(false), skipped: AtomicU64::new(0) })
+        Arc::new(Self {
+            observer,
+            over: AtomicBool::new(false),
+            skipped: AtomicU64::new(0),
+            number: AtomicU32::new(1),
+        })
     }
 }
 

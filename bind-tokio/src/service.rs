@@ -160,7 +160,7 @@ impl Link {
             let over = ended(watch);
             if over {
                 watch.over.store(true, Ordering::Release);
-                shared.lock().dirty.retain(|(dirty, _)| !Arc::ptr_eq(dirty, watch));
+                shared.lock().dirty.retain(|dirty| !Arc::ptr_eq(&dirty.watch, watch));
             }
             !over
         });

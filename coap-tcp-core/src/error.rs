@@ -115,7 +115,8 @@ pub enum SendError {
     /// A token that does not fit a slot (over 8 bytes): answer now, or 5.03 (X-2.2-2).
     #[error("token too long to keep")]
     TokenTooLong,
-    /// Our CSM has not gone yet: the configuration waits for the peer's.
+    /// Only after the peer's CSM: because the configuration waits for it, or because the message is over the
+    /// base Max-Message-Size.
     #[error("waiting for the peer's CSM")]
     NotReady,
     /// A Release or the end of the peer's stream forbids new requests (T-5.5-4, T-5.5-3, T-D5-3).

@@ -346,10 +346,12 @@ impl<'c, S: Slots> Connection<'c, S> {
         Ok(())
     }
 
-    /// T-5.3.1-3: nothing leaves that the peer does not take.
+    /// T-5.3.1-3: nothing leaves that the peer does not take. What is over the base value has to wait until
+    /// its CSM says more (T-3.3-4).
     fn check_size<T: Buf + ?Sized>(&self, writer: &Writer<'_, T>) -> Result<(), SendError> {
         let limit = self.peer.max_message_size;
         match writer.extent().1 as u64 > limit.into() {
+            true if self.state == State::Starting => Err(SendError::NotReady),
             true => Err(SendError::TooLarge { limit }),
             false => Ok(()),
         }

@@ -1,0 +1,305 @@
+//! Client and server of this crate over a pipe in memory, under a clock that jumps.
+
+#![allow(clippy::unwrap_used)]
+
+use core::time::Duration;
+
+use bind_tokio::core::{Closed, Code, Config, Incoming, KeepAlive, SendError};
+use bind_tokio::{Coap, Draft, Endpoint, Handle, NoService, Reply, RequestError, Role, Service};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+type Ended = JoinHandle<Closed>;
+
+/// Two ends that talk to each other over a pipe that holds `window` bytes.
+fn pair(window: usize, config: Config, client: impl Service, server: impl Service) -> (Handle, Ended, Ended) {
+    let (ours, theirs) = tokio::io::duplex(window);
+    let endpoint = Endpoint::new(config);
+    let (handle, driver) = endpoint.connect_over(ours, client);
+    let served = endpoint.drive(theirs, Role::Acceptor, Coap::new(server), std::future::pending());
+    let client = tokio::spawn(async move { driver.await.unwrap() });
+    let server = tokio::spawn(async move { served.await.unwrap() });
+    (handle, client, server)
+}
+
+/// One end, and the bytes of the other in the test's hands.
+async fn raw(config: Config, service: impl Service) -> (DuplexStream, Handle, Ended) {
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let (handle, driver) = Endpoint::new(config).connect_over(ours, service);
+    let ended = tokio::spawn(async move { driver.await.unwrap() });
+    let mut csm = [0; 6];
+    theirs.read_exact(&mut csm).await.unwrap();
+    theirs.write_all(&[0x00, 0xe1]).await.unwrap();
+    (theirs, handle, ended)
+}
+
+fn echo(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    reply.content(Code::CONTENT, 42, request.payload);
+}
+
+async fn next(observation: &mut bind_tokio::Observation) -> String {
+    let notification = observation.next().await.unwrap().unwrap();
+    String::from_utf8(notification.view().payload.to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_answered_and_a_release_ends_both_sides() {
+    let (handle, client, server) = pair(64, Config::new(), NoService, echo);
+    for n in 0..100_u32 {
+        let answer = handle.request(Draft::post("/echo").payload(n.to_string())).await.unwrap();
+        assert_eq!(answer.view().code, Code::CONTENT);
+        assert_eq!(answer.view().payload, n.to_string().as_bytes());
+    }
+    handle.release();
+    assert_eq!(handle.closed().await, Closed::Local);
+    assert_eq!(client.await.unwrap(), Closed::Local);
+    assert_eq!(server.await.unwrap(), Closed::Released);
+    let late = handle.request(Draft::get("/")).await;
+    assert_eq!(late.unwrap_err(), RequestError::Closed { why: Closed::Local, sent: false });
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_of_many_tasks_share_one_narrow_connection() {
+    let (handle, _client, _server) = pair(64, Config::new().max_outstanding(8), NoService, echo);
+    let tasks: Vec<_> = (0..200_u32)
+        .map(|n| {
+            let handle = handle.clone();
+            tokio::spawn(async move {
+                let answer = handle.request(Draft::post("/").payload(n.to_string())).await.unwrap();
+                assert_eq!(answer.view().payload, n.to_string().as_bytes());
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_3_3_11_without_a_service_requests_are_answered_5_01() {
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, NoService);
+    let answer = handle.request(Draft::get("/")).await.unwrap();
+    assert_eq!(answer.view().code, Code::NOT_IMPLEMENTED);
+}
+
+#[tokio::test(start_paused = true)]
+async fn row_70_an_answer_may_come_late_and_a_lost_one_is_5_00() {
+    let serve = |request: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+        let lost = request.path_is(&["lost"]);
+        let deferred = reply.defer().unwrap();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            if !lost {
+                deferred.respond(Draft::new(Code::CONTENT).payload("late")).unwrap();
+            }
+        });
+    };
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, serve);
+    let (late, lost) = tokio::join!(handle.request(Draft::get("/")), handle.request(Draft::get("/lost")));
+    assert_eq!(late.unwrap().view().payload, b"late");
+    assert_eq!(lost.unwrap().view().code, Code::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_3_3_10_a_server_asks_back_on_the_same_connection() {
+    let serve = |_: &Incoming<'_>, mut reply: Reply<'_, '_, '_>| {
+        let client = reply.connection();
+        let deferred = reply.defer().unwrap();
+        tokio::spawn(async move {
+            let answer = client.request(Draft::post("/").payload("ping-pong")).await.unwrap();
+            deferred.respond(Draft::new(Code::CONTENT).payload(answer.view().payload.to_vec()))
+        });
+    };
+    let (handle, _client, _server) = pair(64, Config::new(), echo, serve);
+    let answer = handle.request(Draft::get("/")).await.unwrap();
+    assert_eq!(answer.view().payload, b"ping-pong");
+}
+
+/// Serves one observable resource whose states come from the test.
+fn observable(states: mpsc::UnboundedReceiver<String>, ended: mpsc::UnboundedSender<u64>) -> impl Service {
+    let mut states = Some(states);
+    move |_: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+        let first = Draft::new(Code::CONTENT).payload("first");
+        let Some(notifier) = reply.observe(&first) else {
+            return;
+        };
+        let (mut states, ended) = (states.take().unwrap(), ended.clone());
+        tokio::spawn(async move {
+            while let Some(state) = states.recv().await {
+                if !notifier.notify(&Draft::new(Code::CONTENT).payload(state)) {
+                    break;
+                }
+            }
+            let _ = ended.send(notifier.skipped());
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o_7_4_1_an_observation_is_notified_then_cancelled() {
+    let (send, states) = mpsc::unbounded_channel();
+    let (ended, mut end) = mpsc::unbounded_channel();
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, observable(states, ended));
+    let mut observation = handle.observe(Draft::get("/")).await.unwrap();
+    assert_eq!(next(&mut observation).await, "first");
+    for state in ["a", "b", "c"] {
+        send.send(state.to_owned()).unwrap();
+        assert_eq!(next(&mut observation).await, state);
+    }
+    assert_eq!(observation.cancel().await.unwrap().view().code, Code::CONTENT);
+    send.send("nobody hears".to_owned()).unwrap();
+    assert_eq!(end.recv().await, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn o_7_4_1_a_dropped_observation_is_cancelled_on_the_wire() {
+    let (send, states) = mpsc::unbounded_channel();
+    let (ended, mut end) = mpsc::unbounded_channel();
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, observable(states, ended));
+    let mut observation = handle.observe(Draft::get("/")).await.unwrap();
+    assert_eq!(next(&mut observation).await, "first");
+    drop(observation);
+    handle.ping().await.unwrap();
+    send.send("nobody hears".to_owned()).unwrap();
+    assert_eq!(end.recv().await, Some(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn o_4_1_a_slow_observer_gets_the_newest_state_and_the_skipped_are_counted() {
+    let (send, states) = mpsc::unbounded_channel();
+    let (ended, mut end) = mpsc::unbounded_channel();
+    let (ours, mut theirs) = tokio::io::duplex(16);
+    let service = observable(states, ended);
+    let config = Config::new().tx_limit(256);
+    let served =
+        Endpoint::new(config).drive(ours, Role::Acceptor, Coap::new(service), std::future::pending());
+    tokio::spawn(served);
+    // CSM and a GET with Observe 0, then nothing is read for a while.
+    theirs.write_all(&[0x00, 0xe1, 0x11, 0x01, 0x10, 0x60]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for n in 0..1000 {
+        send.send(format!("state {n}")).unwrap();
+        tokio::task::yield_now().await;
+    }
+    drop(send);
+    let skipped = end.recv().await.unwrap();
+    let mut read = Vec::new();
+    let mut piece = [0; 64];
+    while !String::from_utf8_lossy(&read).contains("state 999") {
+        let n = theirs.read(&mut piece).await.unwrap();
+        assert!(n > 0, "ended before the newest state");
+        read.extend_from_slice(&piece[..n]);
+    }
+    let arrived = String::from_utf8_lossy(&read).matches("state").count() as u64;
+    assert_eq!(skipped + arrived, 1000);
+    assert!(skipped > 900, "{skipped}");
+    // Then the notifier was dropped.
+}
+
+#[tokio::test(start_paused = true)]
+async fn f_35_a_dropped_request_is_forgotten_and_disturbs_nobody() {
+    let serve = |request: &Incoming<'_>, reply: Reply<'_, '_, '_>| match request.path_is(&["never"]) {
+        true => {
+            let deferred = reply.defer();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                drop(deferred);
+            });
+        }
+        false => reply.code(Code::CONTENT),
+    };
+    let config = Config::new().max_outstanding(1);
+    let (handle, _client, _server) = pair(1024, config, NoService, serve);
+    for _ in 0..10 {
+        let never = handle.request(Draft::get("/never"));
+        tokio::time::timeout(Duration::from_millis(10), never).await.unwrap_err();
+    }
+    // With one request at a time, this one goes only because the others are gone.
+    let answer = tokio::time::timeout(Duration::from_secs(1), handle.request(Draft::get("/"))).await;
+    assert_eq!(answer.unwrap().unwrap().view().code, Code::CONTENT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d_e_4_a_request_expires_and_t_d5_2_a_lost_connection_says_what_was_sent() {
+    let config = Config::new().request_timeout(Some(Duration::from_secs(5)));
+    let (mut peer, handle, ended) = raw(config, NoService).await;
+    assert_eq!(handle.request(Draft::get("/")).await.unwrap_err(), RequestError::Timeout);
+    let request = handle.request(Draft::get("/"));
+    let cut = async {
+        let mut get = [0; 64];
+        let _ = peer.read(&mut get).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(peer);
+    };
+    let (answer, ()) = tokio::join!(request, cut);
+    let why = ended.await.unwrap();
+    assert_eq!(answer.unwrap_err(), RequestError::Closed { why, sent: true });
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_5_3_1_3_what_the_peer_does_not_take_is_not_sent() {
+    let (_peer, handle, _ended) = raw(Config::new(), NoService).await;
+    let large = Draft::put("/").payload(vec![0; 1200]);
+    let error = handle.request(large).await.unwrap_err();
+    assert_eq!(error, RequestError::Send(SendError::TooLarge { limit: 1152 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn t_5_4_4_a_silent_peer_is_found_out() {
+    let keep_alive = KeepAlive::Ping(Duration::from_secs(60));
+    let config = Config::new().keep_alive(keep_alive).ping_timeout(Duration::from_secs(10));
+    let start = tokio::time::Instant::now();
+    let (_peer, handle, _ended) = raw(config, NoService).await;
+    assert_eq!(handle.closed().await, Closed::PingTimeout);
+    assert_eq!(start.elapsed().as_secs(), 70);
+}
+
+#[tokio::test]
+async fn a_server_shuts_down_gracefully_over_tcp() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let endpoint = Endpoint::new(Config::new()).max_connections(2);
+        let listener = endpoint.listen_plain(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serve = listener.serve(|_| echo, async {
+            let _ = stopped.await;
+        });
+        let server = tokio::spawn(serve);
+        let handle = endpoint.connect_plain(address, NoService).await.unwrap();
+        let answer = handle.request(Draft::post("/").payload("hi")).await.unwrap();
+        assert_eq!(answer.view().payload, b"hi");
+        stop.send(()).unwrap();
+        assert_eq!(handle.closed().await, Closed::Released);
+        server.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn f_34_no_more_connections_are_accepted_than_allowed() {
+    let endpoint = Endpoint::new(Config::new()).max_connections(1);
+    let listener = endpoint.listen_plain("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(listener.serve(|_| echo, std::future::pending()));
+    let first = endpoint.connect_plain(address, NoService).await.unwrap();
+    first.request(Draft::get("/")).await.unwrap();
+    let second = endpoint.connect_plain(address, NoService).await.unwrap();
+    let waiting = second.request(Draft::get("/"));
+    tokio::pin!(waiting);
+    tokio::select! {
+        biased;
+        _ = &mut waiting => panic!("served beyond the limit"),
+        answer = first.request(Draft::get("/")) => drop(answer.unwrap()),
+    }
+    first.release();
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unreachable_address_is_an_error_in_time() {
+    let endpoint = Endpoint::new(Config::new()).connect_timeout(Duration::from_secs(5));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    assert!(endpoint.connect_plain(address, NoService).await.is_err());
+}

@@ -1,0 +1,131 @@
+//! What a request and an idle connection cost in allocations, seen by a counting allocator.
+
+#![allow(clippy::unwrap_used)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::sync::Mutex;
+
+use bind_tokio::core::{Code, Config, Incoming};
+use bind_tokio::{Endpoint, Reply, buffer_bytes_in_use};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+struct Counting;
+
+// A thread each: a test's runtime has one, and what the test harness does is not counted.
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+/// The bytes in use are counted for the whole process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+// Counting every allocation has no safe form.
+#[allow(unsafe_code)]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        LIVE.set(LIVE.get() + layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size() as isize);
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+fn serve(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    match request.code {
+        Code::GET => reply.content(Code::CONTENT, 0, b"22.5 C"),
+        _ => reply.content(Code::CHANGED, 0, request.payload),
+    }
+}
+
+/// A server, and clients that only know bytes.
+async fn server() -> SocketAddr {
+    let config = Config::new().max_message_size(20_000).block_wise(false);
+    let listener = Endpoint::new(config).listen_plain("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(listener.serve(|_| serve, std::future::pending()));
+    address
+}
+
+async fn client(address: SocketAddr) -> TcpStream {
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.set_nodelay(true).unwrap();
+    // Both CSMs: Max-Message-Size 20,000.
+    const CSM: [u8; 5] = [0x30, 0xe1, 0x22, 0x4e, 0x20];
+    client.write_all(&CSM).await.unwrap();
+    let mut csm = [0; CSM.len()];
+    client.read_exact(&mut csm).await.unwrap();
+    assert_eq!(csm, CSM);
+    client
+}
+
+/// V17, answered with a Content-Format that V18 lacks.
+async fn exchange(client: &mut TcpStream) {
+    client.write_all(b"\xc1\x01\x71\xbbtemperature").await.unwrap();
+    let mut answer = [0; 11];
+    client.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"\x81\x45\x71\xc0\xff22.5 C");
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn a_small_request_costs_no_allocation() {
+    run(async {
+        let mut client = client(server().await).await;
+        for _ in 0..10 {
+            exchange(&mut client).await;
+        }
+        let before = ALLOCATIONS.get();
+        for _ in 0..1000 {
+            exchange(&mut client).await;
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    });
+}
+
+#[test]
+fn an_idle_connection_keeps_no_buffer() {
+    const CONNECTIONS: usize = 100;
+    const BODY: usize = 10_000;
+    run(async {
+        let address = server().await;
+        let mut clients = Vec::with_capacity(CONNECTIONS);
+        for _ in 0..CONNECTIONS {
+            let mut client = client(address).await;
+            exchange(&mut client).await;
+            clients.push(client);
+        }
+        let before = LIVE.get();
+        let body = [b'x'; BODY];
+        for client in &mut clients {
+            // In two pieces, so that the first has to be kept.
+            let head = [0xe0, ((BODY + 1 - 269) >> 8) as u8, ((BODY + 1 - 269) & 0xff) as u8, 0x02, 0xff];
+            client.write_all(&head).await.unwrap();
+            client.write_all(&body[..4000]).await.unwrap();
+            tokio::task::yield_now().await;
+            client.write_all(&body[4000..]).await.unwrap();
+            let mut answer = [0; BODY + 6];
+            client.read_exact(&mut answer).await.unwrap();
+            assert_eq!(answer[3..6], [0x44, 0xc0, 0xff]);
+        }
+        exchange(&mut clients[0]).await;
+        assert_eq!(buffer_bytes_in_use(), 0);
+        let grown = LIVE.get() - before;
+        // What the pool keeps for the next one, not what each connection once needed.
+        assert!(grown < (CONNECTIONS * BODY / 10) as isize, "{grown} bytes more after the burst");
+    });
+}

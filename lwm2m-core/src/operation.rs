@@ -116,8 +116,8 @@ impl Operation {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
     use coap_tcp_core::wire::Writer;
+    use coap_tcp_core::{Buf, Fixed};
 
     use super::Operation::*;
     use super::*;
@@ -129,18 +129,21 @@ mod tests {
         query: bool,
         accept: Option<u32>,
     ) -> [Option<Operation>; 6] {
-        let mut frame = Vec::new();
+        let mut frame = Fixed::<64>::new();
         let mut writer = Writer::new(&mut frame, code, &[]).unwrap();
-        let options = [(OptionNumber::OBSERVE, observe), (OptionNumber::CONTENT_FORMAT, cf)];
-        for (number, value) in options {
-            value.map(|value| writer.uint(number, value).map(drop).unwrap());
+        for (number, value) in [(OptionNumber::OBSERVE, observe), (OptionNumber::CONTENT_FORMAT, cf)] {
+            if let Some(value) = value {
+                writer.uint(number, value).unwrap();
+            }
         }
         if query {
             writer.option(OptionNumber::URI_QUERY, b"pmin=1").unwrap();
         }
-        accept.map(|accept| writer.uint(OptionNumber::ACCEPT, accept).map(drop).unwrap());
+        if let Some(accept) = accept {
+            writer.uint(OptionNumber::ACCEPT, accept).unwrap();
+        }
         writer.finish();
-        let message = Message::parse(&frame).unwrap();
+        let message = Message::parse(frame.as_slice()).unwrap();
         [0, 1, 2, 3, 4, 5].map(|depth| Operation::of(&message, depth).ok())
     }
 
@@ -208,9 +211,9 @@ mod tests {
 
     #[test]
     fn err_40_a_put_with_both_or_neither_is_bad_and_err_32_one_without_a_path_not_allowed() {
-        let mut frame = Vec::new();
+        let mut frame = Fixed::<64>::new();
         Writer::new(&mut frame, Code::PUT, &[]).unwrap().finish();
-        let put = Message::parse(&frame).unwrap();
+        let put = Message::parse(frame.as_slice()).unwrap();
         assert_eq!(Operation::of(&put, 2), Err(Code::BAD_REQUEST));
         assert_eq!(Operation::of(&put, 0), Err(Code::METHOD_NOT_ALLOWED));
     }

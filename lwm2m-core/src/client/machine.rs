@@ -1,6 +1,6 @@
 //! The machine: one account for each server, driven by index.
 
-use coap_tcp_core::{Buf, Closed, Event as CoapEvent, Instant, Peer, RequestId, SendError, Slots, Tagged};
+use coap_tcp_core::{Buf, Event as CoapEvent, Instant, Peer, RequestId, SendError, Slots, Tagged};
 use core::time::Duration;
 
 use super::account::Account;
@@ -98,7 +98,7 @@ impl<'d, const SERVERS: usize, const OBSERVATIONS: usize> Client<'d, SERVERS, OB
 
     /// The transport to `server` is gone, for whatever reason, or could not be had (REG-91). Observations are gone
     /// with it (TCP-40); [`Client::poll_timeout`] knows when to try again (TCP-11, REG-83).
-    pub fn handle_closed(&mut self, now: Instant, server: usize, _why: Closed) {
+    pub fn handle_closed(&mut self, now: Instant, server: usize) {
         let Self { config, accounts, observations, jitter } = self;
         if let (Some(account), Some(observations)) = (accounts.get_mut(server), observations.get_mut(server))
         {

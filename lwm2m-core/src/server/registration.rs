@@ -28,7 +28,7 @@ pub struct Registration<K> {
     pub(super) binding: Option<Binding>,
     pub(super) queue: bool,
     pub(super) sms: Option<Box<str>>,
-    pub(super) others: Vec<(Box<[u8]>, Option<Box<[u8]>>)>,
+    pub(super) others: Vec<Other>,
     pub(super) listed: Objects,
     /// `None`: never.
     pub(super) expires: Option<Instant>,
@@ -36,6 +36,9 @@ pub struct Registration<K> {
     pub(super) removal: Option<Instant>,
     pub(super) observations: Vec<Observation>,
 }
+
+/// A parameter that LwM2M does not name: `name=value`, or `name` alone.
+pub(super) type Other = (Box<[u8]>, Option<Box<[u8]>>);
 
 /// What an object list said.
 #[derive(Clone, PartialEq, Eq, Debug)]

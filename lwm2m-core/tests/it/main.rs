@@ -1,0 +1,13 @@
+//! The machines as a whole: no I/O, and time is a number.
+#![cfg(feature = "alloc")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
+mod dispatch;
+mod hostile;
+mod observe;
+mod refresh;
+mod register;
+mod registry;
+mod retry;
+mod rig;
+mod slice;

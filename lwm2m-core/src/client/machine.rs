@@ -28,7 +28,8 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 ///    it is due and there is room, so call it after each flush, too;
 /// 4. wait for the transport, or for the earlier of `Session::poll_timeout` and [`Client::poll_timeout`].
 ///
-/// An index that is not below `SERVERS` means no server: nothing happens.
+/// A connection's slots hold its observations as well as our own requests: give it two more than `OBSERVATIONS`, or no
+/// Update may go out while they are all taken. An index that is not below `SERVERS` means no server: nothing happens.
 #[derive(Debug)]
 pub struct Client<'d, const SERVERS: usize = 1, const OBSERVATIONS: usize = 8> {
     config: Config<'d>,

@@ -17,6 +17,8 @@ mod requests;
 mod session;
 mod time;
 pub mod uri;
+#[cfg(feature = "alloc")]
+mod wheel;
 pub mod wire;
 
 pub use buf::{Buf, Fixed, Slice};
@@ -33,4 +35,6 @@ pub use requests::{Observer, RequestId, Slot, Slots, Ticket};
 pub use session::{Flow, Peer, Session};
 pub use time::Instant;
 pub use uri::Uri;
+#[cfg(feature = "alloc")]
+pub use wheel::Wheel;
 pub use wire::{Code, Message, OptionNumber};

@@ -21,6 +21,28 @@ pub enum Role {
     Acceptor,
 }
 
+/// Tells [`Instant`]s. Connections of one [`Layer`] that share state are told by one clock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock(tokio::time::Instant);
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    /// The moment of now.
+    pub fn now(&self) -> Instant {
+        let passed = self.0.elapsed();
+        Instant::from_micros(u64::try_from(passed.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The same moment for tokio's timers.
+    pub fn tokio(&self, at: Instant) -> tokio::time::Instant {
+        self.0 + at.duration_since(Instant::ZERO)
+    }
+}
+
 /// Reads of one connection before others get their turn.
 const TURNS: usize = 4;
 
@@ -32,6 +54,7 @@ pub async fn drive<IO, L>(
     io: IO,
     role: Role,
     config: &Config,
+    clock: Clock,
     layer: L,
     stop: impl Future<Output = ()>,
 ) -> Result<Closed, ConfigError>
@@ -39,15 +62,14 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
 {
-    let start = tokio::time::Instant::now();
     let mut tx = Pooled::default();
-    let (spill, slots, now) = (Pooled::default(), Vec::new(), Instant::ZERO);
+    let (spill, slots, now) = (Pooled::default(), Vec::new(), clock.now());
     let session = match role {
         Role::Initiator => Session::initiate(config, spill, slots, now, &mut tx)?,
         Role::Acceptor => Session::accept(config, spill, slots, now, &mut tx)?,
     };
-    let mut driver = Driver { io, session, tx, layer, start, unflushed: false, ended: Ended::default() };
-    let mut sleep = pin!(sleep_until(start));
+    let mut driver = Driver { io, session, tx, layer, clock, unflushed: false, ended: Ended::default() };
+    let mut sleep = pin!(sleep_until(clock.tokio(now)));
     let mut stop = pin!(stop);
     let mut stopping = false;
     Ok(core::future::poll_fn(|cx| {
@@ -72,7 +94,7 @@ struct Driver<'c, IO, L: Layer> {
     session: Session<'c, Pooled, Slots<L::Tag>>,
     tx: Pooled,
     layer: L,
-    start: tokio::time::Instant,
+    clock: Clock,
     /// Written to the stream, which may hold it back (TLS).
     unflushed: bool,
     ended: Ended,
@@ -83,14 +105,9 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
 {
-    fn now(&self) -> Instant {
-        let passed = tokio::time::Instant::now().duration_since(self.start);
-        Instant::from_micros(u64::try_from(passed.as_micros()).unwrap_or(u64::MAX))
-    }
-
     fn poll(&mut self, cx: &mut Context<'_>, mut sleep: Pin<&mut Sleep>) -> Poll<Closed> {
         for _ in 0..TURNS {
-            let now = self.now();
+            let now = self.clock.now();
             let read = self.read(cx, now);
             let waits = self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
             self.expire(now);
@@ -123,8 +140,7 @@ where
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        // Timers tick in milliseconds; rounded up, so that none fires before its time.
-        let at = self.start + due.duration_since(Instant::ZERO);
+        let at = self.clock.tokio(due);
         if sleep.deadline() != at {
             sleep.as_mut().reset(at);
         }
@@ -212,7 +228,7 @@ where
     }
 
     fn release(&mut self) {
-        let now = self.now();
+        let now = self.clock.now();
         let peer = self.session.peer(&mut self.tx);
         if peer.conn.release(now, None, &[], peer.tx).is_err() {
             peer.conn.close();

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 
 use crate::coap::Coap;
-use crate::drive::{Role, drive};
+use crate::drive::{Clock, Role, drive};
 use crate::handle::Handle;
 use crate::layer::Layer;
 use crate::service::Service;
@@ -21,6 +21,7 @@ use crate::service::Service;
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     config: Arc<Config>,
+    clock: Clock,
     connect_timeout: Duration,
     max_connections: usize,
 }
@@ -29,7 +30,12 @@ impl Endpoint {
     /// With 10 s to connect and at most 10,000 accepted connections at once.
     pub fn new(config: Config) -> Self {
         let config = Arc::new(config);
-        Self { config, connect_timeout: Duration::from_secs(10), max_connections: 10_000 }
+        Self {
+            config,
+            clock: Clock::start(),
+            connect_timeout: Duration::from_secs(10),
+            max_connections: 10_000,
+        }
     }
 
     /// For the TCP connection to stand; 10 s.
@@ -44,6 +50,11 @@ impl Endpoint {
     pub const fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = max;
         self
+    }
+
+    /// The clock that all its connections are told the time by.
+    pub const fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// The configuration.
@@ -98,8 +109,8 @@ impl Endpoint {
         L: Layer,
         F: Future<Output = ()>,
     {
-        let config = self.config.clone();
-        async move { drive(io, role, &config, layer, stop).await }
+        let (config, clock) = (self.config.clone(), self.clock);
+        async move { drive(io, role, &config, clock, layer, stop).await }
     }
 
     /// Listens for TCP connections without TLS (`coap+tcp`).
@@ -123,6 +134,11 @@ impl Listener {
     /// Where it listens.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// The clock of the endpoint.
+    pub const fn clock(&self) -> Clock {
+        self.endpoint.clock()
     }
 
     /// Serves CoAP until `shutdown` is ready: each connection gets the service that `service` makes for it.

@@ -10,6 +10,8 @@ mod endpoint;
 mod exchange;
 mod handle;
 mod layer;
+#[cfg(feature = "lwm2m")]
+pub mod lwm2m;
 mod pool;
 mod service;
 mod wiretap;
@@ -17,7 +19,7 @@ mod wiretap;
 pub use coap::Coap;
 pub use coap_tcp_core as core;
 pub use draft::{Draft, Received};
-pub use drive::{Role, drive};
+pub use drive::{Clock, Role, drive};
 pub use endpoint::{Endpoint, Listener};
 pub use exchange::{RequestError, Tag};
 pub use handle::{Deferred, Handle, Notifier, Observation};

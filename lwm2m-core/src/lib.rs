@@ -60,6 +60,7 @@ pub mod content;
 pub mod objects;
 mod operation;
 pub mod path;
+pub mod profile;
 pub mod registration;
 #[cfg(feature = "alloc")]
 pub mod server;

@@ -1,0 +1,186 @@
+//! One connection on one byte stream: read, decide, write, say when to go on.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use coap_tcp_core::{Buf, Closed, Config, ConfigError, Expired, Flow, Instant, Session, Shutdown};
+
+use crate::layer::{Layer, Slots};
+use crate::pool::{Pooled, with_read_buffer};
+
+/// Which side opened the transport.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// This one.
+    Initiator,
+    /// The other one.
+    Acceptor,
+}
+
+/// A byte stream that does not block. `Pending`: the waker of `cx` is woken when it is worth asking again.
+pub trait Transport {
+    /// Reads what there is; 0 is the end of the stream.
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Takes what it can.
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>>;
+
+    /// Passes on what it has held back (TLS).
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends our direction of the stream.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+/// What came of a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "it says what to wait for"]
+pub enum Turn {
+    /// There is more to do at once. Others first, after a few such turns.
+    Again,
+    /// Nothing before the transport or the layer wakes, or this moment comes.
+    Rest(Option<Instant>),
+    /// It is over: drop the transport.
+    Closed(Closed),
+}
+
+/// A connection with its buffers and its [`Layer`]: all of a binding but the stream, the clock and the sleep.
+#[derive(Debug)]
+pub struct Driver<'c, L: Layer> {
+    session: Session<'c, Pooled, Slots<L::Tag>>,
+    tx: Pooled,
+    layer: L,
+    /// Written to the stream, which may hold it back.
+    unflushed: bool,
+    input_ended: bool,
+    output_ended: bool,
+}
+
+impl<'c, L: Layer> Driver<'c, L> {
+    /// Says its first words in the first [`Driver::turn`].
+    pub fn new(role: Role, config: &'c Config, layer: L, now: Instant) -> Result<Self, ConfigError> {
+        let mut tx = Pooled::default();
+        let (spill, slots) = (Pooled::default(), Vec::new());
+        let session = match role {
+            Role::Initiator => Session::initiate(config, spill, slots, now, &mut tx)?,
+            Role::Acceptor => Session::accept(config, spill, slots, now, &mut tx)?,
+        };
+        Ok(Self { session, tx, layer, unflushed: false, input_ended: false, output_ended: false })
+    }
+
+    /// One read, what follows from it, one flush. To be called when woken, when the moment of
+    /// [`Turn::Rest`] has come, and after [`Driver::release`].
+    pub fn turn(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> Turn {
+        let read = self.read(cx, now, io);
+        let waits = self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
+        self.expire(now);
+        if self.flush(cx, now, io).is_err() {
+            self.session.handle_lost();
+        }
+        // After the flush there may be room for a keep-alive that waited for it, or a held Pong.
+        self.expire(now);
+        if self.session.shutdown() == Shutdown::Now {
+            return Turn::Closed(self.close(now));
+        }
+        let has_room = self.tx.as_slice().is_empty();
+        if read || (waits || self.session.is_blocked()) && has_room {
+            return Turn::Again;
+        }
+        let due = self.poll_timeout();
+        if due.is_some_and(|due| due <= now) { Turn::Again } else { Turn::Rest(due) }
+    }
+
+    /// Ends the connection orderly: what is owed is still answered, the peer closes.
+    pub fn release(&mut self, now: Instant) {
+        let peer = self.session.peer(&mut self.tx);
+        if peer.conn.release(now, None, &[], peer.tx).is_err() {
+            peer.conn.close();
+        }
+    }
+
+    /// What runs on top.
+    pub const fn layer(&mut self) -> &mut L {
+        &mut self.layer
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let session = self.session.poll_timeout().map(|(at, _)| at);
+        [session, self.layer.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// One read at most. `true` when something came.
+    fn read(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> bool {
+        if self.session.is_blocked() {
+            self.receive(now, &[]);
+            return false;
+        }
+        if self.input_ended {
+            return false;
+        }
+        with_read_buffer(|buffer| {
+            match io.poll_read(cx, buffer) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(n @ 1..)) => self.receive(now, buffer.get(..n).unwrap_or_default()),
+                Poll::Ready(Ok(0)) => {
+                    self.input_ended = true;
+                    self.session.handle_eof(now);
+                }
+                Poll::Ready(Err(_)) => {
+                    self.session.handle_lost();
+                }
+            }
+            true
+        })
+    }
+
+    fn receive(&mut self, now: Instant, input: &[u8]) {
+        let Self { session, layer, tx, .. } = self;
+        let flow = session.receive(now, input, tx, |event, peer| layer.handle_event(now, event, peer));
+        // An error has been noted by the session: it ends as `shutdown` says.
+        if let Ok(Flow::Blocked(taken)) = flow {
+            let _ = session.stash(input.get(taken..).unwrap_or_default(), tx);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        while let Some(expired) = self.session.handle_timeout(now, &mut self.tx) {
+            if let Expired::Closed(_) = expired {
+                return;
+            }
+            self.layer.handle_expired(now, expired, &mut self.session.peer(&mut self.tx));
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> io::Result<()> {
+        let mut sent = 0;
+        while !self.tx.as_slice().is_empty() {
+            match io.poll_write(cx, self.tx.as_slice())? {
+                Poll::Pending => break,
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(n) => {
+                    sent += n;
+                    self.tx.consume(n);
+                    self.unflushed = true;
+                }
+            }
+        }
+        if self.unflushed {
+            self.unflushed = io.poll_flush(cx)?.is_pending();
+        }
+        let all_left = self.tx.as_slice().is_empty();
+        let ends = self.session.shutdown() == Shutdown::AfterFlush;
+        self.session.sent(now, sent, self.tx.as_slice().len());
+        if ends && all_left && !self.unflushed && !self.output_ended {
+            self.output_ended = io.poll_close(cx)?.is_ready();
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, now: Instant) -> Closed {
+        let peer = self.session.peer(&mut self.tx);
+        let why = peer.conn.closed().unwrap_or(Closed::Local);
+        let mut pending = core::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag));
+        self.layer.handle_closed(now, why, &mut pending);
+        why
+    }
+}

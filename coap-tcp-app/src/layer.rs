@@ -1,0 +1,44 @@
+//! What runs on top of a connection: CoAP requests, an LwM2M device, an LwM2M server.
+
+use std::task::Context;
+
+use coap_tcp_core::{Closed, Event, Expired, Instant, Peer, Slot};
+
+use crate::pool::Pooled;
+
+/// Where exchanges under way are kept: as many as there are, none while idle.
+pub type Slots<T> = Vec<Slot<T>>;
+
+/// A connection as a layer sees it for the time of one call.
+pub type Lent<'a, 'c, T> = Peer<'a, 'c, Slots<T>, Pooled>;
+
+/// A protocol on top of one connection. Every call lends it the connection and where it writes; none may
+/// block.
+pub trait Layer {
+    /// Kept with each request of ours.
+    type Tag;
+
+    /// A message came.
+    fn handle_event(&mut self, now: Instant, event: Event<'_, Self::Tag>, peer: &mut Lent<'_, '_, Self::Tag>);
+
+    /// A deadline of the connection has passed.
+    fn handle_expired(
+        &mut self,
+        now: Instant,
+        expired: Expired<Self::Tag>,
+        peer: &mut Lent<'_, '_, Self::Tag>,
+    );
+
+    /// Once a turn: what other tasks have asked for, and the layer's own deadlines. The waker of `cx` is to
+    /// be woken when there is more. `true`: something waits for room, so call again after the flush.
+    fn handle_turn(&mut self, cx: &mut Context<'_>, now: Instant, peer: &mut Lent<'_, '_, Self::Tag>)
+    -> bool;
+
+    /// The layer's next deadline.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The connection is over; `pending` is asked once for each request that will not be answered.
+    fn handle_closed(&mut self, now: Instant, why: Closed, pending: &mut dyn Iterator<Item = Self::Tag>);
+}

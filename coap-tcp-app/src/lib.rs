@@ -1,0 +1,14 @@
+//! What all bindings of [`coap_tcp_core`] to an operating system share, whatever they wait with: one
+//! connection's turn ([`Driver`]), its buffers ([`Pooled`]), and what runs on top ([`Layer`]).
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod driver;
+pub mod layer;
+pub mod pool;
+
+pub use coap_tcp_core as core;
+pub use driver::{Driver, Role, Transport, Turn};
+pub use layer::{Layer, Lent, Slots};
+pub use pool::{Pooled, buffer_bytes_in_use, set_buffer_budget};

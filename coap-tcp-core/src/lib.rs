@@ -7,6 +7,7 @@
 #[cfg(any(feature = "alloc", test))]
 extern crate alloc;
 
+pub mod advice;
 pub mod buf;
 mod config;
 mod connection;
@@ -21,6 +22,7 @@ pub mod uri;
 mod wheel;
 pub mod wire;
 
+pub use advice::Advice;
 pub use buf::{Buf, Fixed, Slice};
 pub use config::{Config, KeepAlive, Oversized, Tolerance};
 pub use connection::Connection;

@@ -1,4 +1,3 @@
 //! Buffers that exist only while there is something in them.
 
-pub(crate) use coap_tcp_app::pool::with_read_buffer;
 pub use coap_tcp_app::pool::{Pooled, buffer_bytes_in_use, set_buffer_budget};

@@ -86,7 +86,12 @@ impl<K: Copy + Ord> Table<K> {
     }
 
     pub(super) fn pop_closing(&mut self) -> Option<K> {
-        self.closing.pop_front()
+        while let Some(connection) = self.closing.pop_front() {
+            if self.connections.contains_key(&connection) {
+                return Some(connection);
+            }
+        }
+        None
     }
 
     /// A name that nobody has, if `wanted` is taken one close to it.

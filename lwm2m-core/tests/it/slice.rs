@@ -11,8 +11,8 @@ fn strings(values: &[&str]) -> Vec<String> {
 }
 
 /// From nothing to nothing, over whatever memory.
-fn whole<M: Memory>() {
-    let mut world = World::<M>::new();
+fn whole<M: Memory>(cut: usize) -> Vec<String> {
+    let mut world = World::<M>::cut(cut);
     assert_eq!(world.device.client.state(0), State::Registered);
     let registration = world.host.registry.find("dev").unwrap();
     let objects: Vec<_> = registration.objects().iter().map(|listed| listed.path.to_string()).collect();
@@ -90,16 +90,33 @@ fn whole<M: Memory>() {
     assert_eq!(world.host.events.last().unwrap(), "deregistered dev");
     assert!(world.host.registry.find("dev").is_none());
     assert_eq!(world.device.connects.len(), 1);
+    world.wire
 }
 
 #[test]
 fn the_whole_slice_with_growing_buffers() {
-    whole::<Heap>();
+    whole::<Heap>(usize::MAX);
 }
 
 #[test]
 fn the_whole_slice_with_fixed_buffers_and_slots() {
-    whole::<Firmware>();
+    whole::<Firmware>(usize::MAX);
+}
+
+/// What is said does not depend on how it is cut, nor on whose memory it is in.
+#[test]
+fn the_whole_slice_in_pieces() {
+    let expected = whole::<Heap>(usize::MAX);
+    for cut in [1, 2, 7, 61] {
+        assert_eq!(whole::<Heap>(cut), expected, "{cut}");
+        assert_eq!(whole::<Firmware>(cut), expected, "{cut}");
+    }
+}
+
+#[test]
+fn a_device_is_small() {
+    use lwm2m_core::client::Client;
+    assert!(size_of::<Client<'_, 1, 8>>() <= 768, "{}", size_of::<Client<'_, 1, 8>>());
 }
 
 #[test]

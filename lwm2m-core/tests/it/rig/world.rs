@@ -18,16 +18,23 @@ pub struct World<M: Memory = Heap> {
     pub k: u32,
     /// What went over the wire: `>` to the server, `<` to the device.
     pub wire: Vec<String>,
+    /// Bytes that arrive together.
+    pub cut: usize,
 }
 
 impl<M: Memory> World<M> {
     pub fn new() -> Self {
+        Self::cut(usize::MAX)
+    }
+
+    pub fn cut(cut: usize) -> Self {
         let config = client::Config::new("dev").jitter_percent(0).reconnect_within(Duration::ZERO);
         let mut world = Self {
             device: Device::with(config, app()),
             host: Host::new(server::Config::new()),
             k: 0,
             wire: Vec::new(),
+            cut,
         };
         world.settle();
         world
@@ -48,9 +55,9 @@ impl<M: Memory> World<M> {
                 self.host.disconnect(self.k);
             }
             let up = self.device.take();
-            self.host.feed(self.k, &up);
+            up.chunks(self.cut).for_each(|bytes| self.host.feed(self.k, bytes));
             let down = self.host.take(self.k);
-            self.device.feed(&down);
+            down.chunks(self.cut).for_each(|bytes| self.device.feed(bytes));
             self.wire.extend(messages(&up).iter().map(|message| format!("> {message:?}")));
             self.wire.extend(messages(&down).iter().map(|message| format!("< {message:?}")));
             quiet = up.is_empty() && down.is_empty();

@@ -1,0 +1,129 @@
+//! What leaves, in how many packets, and after how many round trips.
+
+use std::time::Duration;
+
+use bind_smoltcp::Role;
+use coap_tcp_core::advice::{Cost, FirstExchange, Ip, csm_size};
+use coap_tcp_core::{Advice, Closed, Instant};
+
+use crate::ours::{App, CONFIG, Ours};
+use crate::world::{Make, Packet, V4, World};
+
+type Pair = World<Ours, Ours>;
+
+fn pair(make: Make, ask: &[usize], reply: usize) -> Pair {
+    let asker = Ours::new(Role::Initiator, App::asking(ask));
+    let mut world = World::new(make, asker, Ours::new(Role::Acceptor, App::replying(reply)));
+    world.open(&CONFIG);
+    world
+}
+
+fn sizes(log: &[Packet]) -> u32 {
+    log.iter().map(|packet| packet.plain_size() as u32).sum()
+}
+
+#[test]
+fn i_1_the_first_segment_has_csm_and_request_and_two_carry_the_exchange() {
+    for (v6, ip, mtu) in [(false, Ip::V4, 1260), (true, Ip::V6, 1280)] {
+        let mut world = pair(Make { v6, mtu, ..V4 }, &[9], 6);
+        world.run(|world| world.a.actor.app.is_done());
+        let log = world.take_log();
+        let data: Vec<_> = log.iter().filter(|packet| !packet.payload().is_empty()).collect();
+        assert_eq!(data.len(), 2, "{data:?}");
+        let csm = csm_size(&CONFIG);
+        // Head, token, Uri-Path "t", marker, payload.
+        let (request, response) = (2 + 1 + 1 + 2 + 1 + 9, 2 + 2 + 1 + 6);
+        assert_eq!(
+            [data[0].payload().len(), data[1].payload().len()],
+            [csm + request - 1 + 1, csm + response]
+        );
+
+        // The same bytes as digest I.2 counts, before and after a Release.
+        let csm = csm as u32;
+        let exchange =
+            FirstExchange { csm, peer_csm: csm, request: request as u32, response: response as u32 };
+        let acks: Vec<_> = log.iter().skip(4).collect();
+        assert!(acks.iter().all(|packet| packet.payload().is_empty()), "{acks:?}");
+        assert_eq!(sizes(&log[..4]), Cost::new(ip).first_exchange(exchange));
+    }
+}
+
+#[test]
+fn i_3_the_answer_is_there_two_round_trips_after_the_start() {
+    let mut world = pair(V4, &[9], 6);
+    world.cable.borrow_mut().delay = Duration::from_millis(50);
+    let start = world.now;
+    world.run(|world| world.a.actor.app.is_done());
+    assert_eq!(world.now.duration_since(start), Duration::from_millis(200));
+    // And one after that on the warm connection.
+    world.a.actor.app.ask.push(3);
+    let start = world.now;
+    world.run(|world| world.a.actor.app.is_done());
+    assert_eq!(world.now.duration_since(start), Duration::from_millis(100));
+}
+
+#[test]
+fn f_20_f_22_the_stack_is_told_what_the_core_advises() {
+    let mut world = pair(V4, &[], 0);
+    world.settle();
+    for end in [0, 1] {
+        let socket = if end == 0 { world.a.socket() } else { world.b.socket() };
+        assert!(!socket.nagle_enabled());
+        assert_eq!(socket.keep_alive(), None);
+        // Only while something is to be acknowledged.
+        assert_eq!(socket.timeout(), None);
+        assert_eq!(socket.ack_delay().is_some(), end == 1);
+    }
+    // The MSS option of both SYNs: kind 2, length 4, 1220.
+    let syns: Vec<_> = world.take_log().into_iter().take(2).collect();
+    for (syn, mss) in syns.iter().zip([Advice::initiator(&CONFIG).mss; 2]) {
+        assert_eq!(&syn.bytes[40..44], [&[2, 4][..], &mss.to_be_bytes()].concat());
+    }
+}
+
+#[test]
+fn f_23_nothing_happens_between_deadlines() {
+    let mut world = pair(V4, &[1], 1);
+    world.run(|world| world.a.actor.app.is_done());
+    world.advance(Duration::from_secs(1));
+    world.take_log();
+    let due = world.a.actor.driver.poll_timeout().unwrap();
+    assert!(due > world.now + Duration::from_secs(200));
+    world.advance(Duration::from_secs(200));
+    let log = world.take_log();
+    assert!(log.is_empty(), "{log:02x?}");
+    // Idle for 300 s: the first to notice ends it, and both ends are done.
+    world.advance(Duration::from_secs(110));
+    assert_eq!(world.a.actor.ended, Some(Ok(Closed::Idle)));
+    assert!(matches!(world.b.actor.ended, Some(Ok(Closed::Idle | Closed::Eof))));
+}
+
+#[test]
+fn losses_are_the_stacks_business() {
+    let mut world = pair(V4, &[100, 900, 1000, 3, 500, 1000], 150);
+    let mut n = 0u32;
+    world.cable.borrow_mut().delay = Duration::from_millis(20);
+    world.cable.borrow_mut().lose = Box::new(move |_| {
+        n += 1;
+        n % 4 == 3
+    });
+    world.run(|world| world.a.actor.app.is_done());
+    assert_eq!(world.b.actor.app.served, [100, 900, 1000, 3, 500, 1000]);
+    assert_eq!(world.a.actor.app.answers, (0..6).map(|tag| (tag, 150)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_and_so_is_one_that_never_answers() {
+    let mut world = pair(V4, &[1], 0);
+    world.b.socket().close();
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.a.actor.ended, Some(Ok(Closed::Transport)));
+    assert_eq!(world.a.actor.app.closed, Some(Closed::Transport));
+
+    let mut world = pair(V4, &[1], 0);
+    world.cable.borrow_mut().lose = Box::new(|packet| packet.from == 1);
+    let start: Instant = world.now;
+    world.run(|world| world.a.actor.ended.is_some());
+    assert_eq!(world.a.actor.ended, Some(Ok(Closed::Transport)));
+    assert_eq!(world.now.duration_since(start), Duration::from_secs(60));
+}

@@ -1,6 +1,8 @@
 //! The machine: one account for each server, driven by index.
 
-use coap_tcp_core::{Buf, Event as CoapEvent, Instant, Peer, RequestId, SendError, Slots, Tagged};
+use coap_tcp_core::{
+    Buf, Event as CoapEvent, Instant, Peer, RequestId, SendError, Slots, State as Stage, Tagged,
+};
 use core::time::Duration;
 
 use super::account::Account;
@@ -317,8 +319,11 @@ fn attempt<S: Slots, T: Buf + ?Sized>(
     send: impl FnOnce(&mut Peer<'_, '_, S, T>) -> Result<RequestId, SendError>,
 ) -> Result<RequestId, Unsent> {
     let idle = peer.tx.as_slice().is_empty();
+    let unknown = matches!(peer.conn.state(), Stage::Waiting | Stage::Starting);
     send(peer).map_err(|error| match error {
         SendError::Full if idle => Unsent::Never,
+        // The peer may take more than it has had the time to say.
+        SendError::TooLarge { .. } if unknown => Unsent::Later,
         SendError::TooLarge { .. } | SendError::Order => Unsent::Never,
         _ => Unsent::Later,
     })

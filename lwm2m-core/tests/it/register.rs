@@ -226,3 +226,18 @@ fn a_register_that_no_buffer_can_hold_is_a_failed_attempt() {
         assert_eq!(failed, !fits);
     }
 }
+
+#[test]
+fn a_register_over_the_base_limit_waits_for_what_the_server_takes() {
+    use lwm2m_core::objects::{Server, Temperature};
+    for (csm, fits) in [(CSM, false), (&[0x30, 0xe1, 0x22, 0x10, 0x00], true)] {
+        let objects = (Server::new(1, 300), [Temperature::new("Cel"); 200]);
+        let mut device = Device::<Heap, _>::with(config(), objects);
+        device.csm = &[];
+        device.turn();
+        assert!(device.sent().is_empty() && device.events.is_empty(), "{:?}", device.events);
+        device.feed(csm);
+        assert_eq!(device.sent().len(), usize::from(fits));
+        assert_eq!(device.events.len(), usize::from(!fits), "{:?}", device.events);
+    }
+}

@@ -69,6 +69,8 @@ pub struct Device<M: Memory = Heap, O = App> {
     pub session: Option<Session<'static, M::Spill, M::Slots>>,
     pub tx: M::Tx,
     pub net: Net,
+    /// What the server says as soon as there is a connection.
+    pub csm: &'static [u8],
     /// When each connection was asked for.
     pub connects: Vec<Instant>,
     pub events: Vec<String>,
@@ -99,6 +101,7 @@ impl<M: Memory, O: Objects> Device<M, O> {
             session: None,
             tx,
             net: Net::Up,
+            csm: CSM,
             connects: Vec::new(),
             events: Vec::new(),
         }
@@ -143,7 +146,7 @@ impl<M: Memory, O: Objects> Device<M, O> {
                 self.session =
                     Some(Session::initiate(&DEVICE, spill, slots, self.now, &mut self.tx).unwrap());
                 self.client.handle_connected(self.now, 0);
-                self.feed(CSM);
+                self.feed(self.csm);
             }
             Net::Refuses => self.client.handle_closed(self.now, 0),
         }

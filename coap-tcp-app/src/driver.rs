@@ -50,10 +50,14 @@ pub struct Driver<'c, L: Layer> {
     session: Session<'c, Pooled, Slots<L::Tag>>,
     tx: Pooled,
     layer: L,
+    /// When it was last called.
+    now: Instant,
     /// Written to the stream, which may hold it back.
     unflushed: bool,
     input_ended: bool,
     output_ended: bool,
+    /// The layer knows that it is over.
+    told: bool,
 }
 
 impl<'c, L: Layer> Driver<'c, L> {
@@ -65,24 +69,38 @@ impl<'c, L: Layer> Driver<'c, L> {
             Role::Initiator => Session::initiate(config, spill, slots, now, &mut tx)?,
             Role::Acceptor => Session::accept(config, spill, slots, now, &mut tx)?,
         };
-        Ok(Self { session, tx, layer, unflushed: false, input_ended: false, output_ended: false })
+        Ok(Self {
+            session,
+            tx,
+            layer,
+            now,
+            unflushed: false,
+            input_ended: false,
+            output_ended: false,
+            told: false,
+        })
     }
 
     /// One read, what follows from it, one flush. To be called when woken, when the moment of
     /// [`Turn::Rest`] has come, and after [`Driver::release`].
     pub fn turn(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> Turn {
+        self.now = now;
         let read = self.read(cx, now, io);
-        let waits = self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
+        let waits = !self.told && self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
         self.expire(now);
         if self.flush(cx, now, io).is_err() {
             self.session.handle_lost();
         }
         // After the flush there may be room for a keep-alive that waited for it, or a held Pong.
         self.expire(now);
-        if self.session.shutdown() == Shutdown::Now {
-            return Turn::Closed(self.close(now));
+        let (shutdown, has_room) = (self.session.shutdown(), self.tx.as_slice().is_empty());
+        let over = self.session.conn().closed().filter(|_| shutdown == Shutdown::Now || has_room);
+        if let Some(why) = over {
+            self.tell_end(why);
         }
-        let has_room = self.tx.as_slice().is_empty();
+        if shutdown == Shutdown::Now {
+            return Turn::Closed(over.unwrap_or(Closed::Local));
+        }
         if read || (waits || self.session.is_blocked()) && has_room {
             return Turn::Again;
         }
@@ -105,7 +123,8 @@ impl<'c, L: Layer> Driver<'c, L> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let session = self.session.poll_timeout().map(|(at, _)| at);
-        [session, self.layer.poll_timeout()].into_iter().flatten().min()
+        let layer = self.layer.poll_timeout().filter(|_| !self.told);
+        [session, layer].into_iter().flatten().min()
     }
 
     /// One read at most. `true` when something came.
@@ -134,8 +153,12 @@ impl<'c, L: Layer> Driver<'c, L> {
     }
 
     fn receive(&mut self, now: Instant, input: &[u8]) {
-        let Self { session, layer, tx, .. } = self;
-        let flow = session.receive(now, input, tx, |event, peer| layer.handle_event(now, event, peer));
+        let Self { session, layer, tx, told, .. } = self;
+        let flow = session.receive(now, input, tx, |event, peer| {
+            if !*told {
+                layer.handle_event(now, event, peer);
+            }
+        });
         // An error has been noted by the session: it ends as `shutdown` says.
         if let Ok(Flow::Blocked(taken)) = flow {
             let _ = session.stash(input.get(taken..).unwrap_or_default(), tx);
@@ -176,11 +199,20 @@ impl<'c, L: Layer> Driver<'c, L> {
         Ok(())
     }
 
-    fn close(&mut self, now: Instant) -> Closed {
-        let peer = self.session.peer(&mut self.tx);
-        let why = peer.conn.closed().unwrap_or(Closed::Local);
-        let mut pending = core::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag));
-        self.layer.handle_closed(now, why, &mut pending);
-        why
+    /// The last words have left, though the transport may linger.
+    fn tell_end(&mut self, why: Closed) {
+        if !core::mem::replace(&mut self.told, true) {
+            let peer = self.session.peer(&mut self.tx);
+            let mut pending = core::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag));
+            self.layer.handle_closed(self.now, why, &mut pending);
+        }
+    }
+}
+
+/// Dropped before its end, it closes without words: whoever waits for an answer is told so.
+impl<L: Layer> Drop for Driver<'_, L> {
+    fn drop(&mut self) {
+        self.session.peer(&mut self.tx).conn.close();
+        self.tell_end(self.session.conn().closed().unwrap_or(Closed::Local));
     }
 }

@@ -39,6 +39,7 @@ pub trait Layer {
         None
     }
 
-    /// The connection is over; `pending` is asked once for each request that will not be answered.
+    /// The connection is over, and all that was to be said has left; nothing follows. `pending` gives back
+    /// each request that will not be answered.
     fn handle_closed(&mut self, now: Instant, why: Closed, pending: &mut dyn Iterator<Item = Self::Tag>);
 }

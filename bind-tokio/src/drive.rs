@@ -5,12 +5,10 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use coap_tcp_app::{Driver, Layer, Transport, Turn};
+use coap_tcp_app::{Driver, Layer, Role, Transport, Turn};
 use coap_tcp_core::{Closed, Config, ConfigError, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
-
-pub use coap_tcp_app::Role;
 
 /// Tells [`Instant`]s. Connections of one [`Layer`] that share state are told by one clock.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

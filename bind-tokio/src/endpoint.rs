@@ -6,13 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use coap_tcp_app::Role;
 use coap_tcp_core::{Closed, Config, ConfigError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 
 use crate::coap::Coap;
-use crate::drive::{Clock, Role, drive};
+use crate::drive::{Clock, drive};
 use crate::handle::Handle;
 use crate::layer::Layer;
 use crate::service::Service;

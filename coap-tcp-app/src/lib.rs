@@ -4,11 +4,21 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod coap;
+pub mod draft;
 pub mod driver;
+pub mod exchange;
+pub mod handle;
 pub mod layer;
 pub mod pool;
+pub mod service;
 
+pub use coap::Coap;
 pub use coap_tcp_core as core;
+pub use draft::{Draft, Received};
 pub use driver::{Driver, Role, Transport, Turn};
+pub use exchange::{RequestError, Tag};
+pub use handle::{Deferred, Handle, Notifier, Observation};
 pub use layer::{Layer, Lent, Slots};
 pub use pool::{Pooled, buffer_bytes_in_use, set_buffer_budget};
+pub use service::{KNOWN_OPTIONS, NoService, Reply, Responding, Service};

@@ -10,9 +10,9 @@ use lwm2m_core::path::Path;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 
-use crate::drive::Role;
 use crate::endpoint::Endpoint;
 use crate::layer::{Layer, Lent};
+use coap_tcp_app::Role;
 
 /// Events kept for an application that does not take them; then new ones are dropped and counted.
 const EVENTS: usize = 256;

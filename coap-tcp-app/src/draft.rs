@@ -147,7 +147,7 @@ fn decode(text: &str) -> Bytes {
 }
 
 /// Keeps a message beyond its event.
-pub(crate) fn keep(message: &Message<'_>) -> Received {
+pub fn keep(message: &Message<'_>) -> Received {
     let mut frame = Vec::new();
     let written = message.write(&mut frame);
     debug_assert!(written.is_ok(), "a Vec has room");

@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use coap_tcp_core::{Closed, Code, Observer, OptionNumber, SendError, Ticket};
-use tokio::sync::Semaphore;
 
 use crate::draft::{Draft, Received};
 use crate::exchange::{Exchange, RequestError, Stage};
@@ -36,7 +35,6 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<Commands>,
-    room: Semaphore,
 }
 
 /// What waits for the connection's task.
@@ -44,6 +42,9 @@ pub(crate) struct Shared {
 pub(crate) struct Commands {
     waker: Option<Waker>,
     pub(crate) queue: VecDeque<Command>,
+    /// Requests among them, and who waits for a place.
+    requests: usize,
+    places: Vec<Waker>,
     /// Observed resources with something unsent, in the order in which they changed.
     pub(crate) dirty: Vec<Dirty>,
     pub(crate) closed: Option<Closed>,
@@ -73,7 +74,7 @@ pub(crate) struct Watch {
 
 impl Shared {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), room: Semaphore::new(QUEUE) })
+        Arc::new(Self { state: Mutex::default() })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Commands> {
@@ -102,9 +103,50 @@ impl Shared {
         }
     }
 
-    /// A request has left the queue.
-    pub(crate) fn free_room(&self) {
-        self.room.add_permits(1);
+    /// Leaves a request as soon as there is a place for it.
+    fn poll_ask(&self, cx: &Context<'_>, exchange: &Arc<Exchange>) -> Poll<Result<(), Closed>> {
+        let waker = {
+            let mut commands = self.lock();
+            if let Some(why) = commands.closed {
+                return Poll::Ready(Err(why));
+            }
+            if commands.requests >= QUEUE {
+                wait(&mut commands.places, cx);
+                return Poll::Pending;
+            }
+            commands.requests += 1;
+            commands.queue.push_back(Command::Request(exchange.clone()));
+            commands.waker.take()
+        };
+        wake(waker);
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next command, which leaves the queue.
+    pub(crate) fn pop(&self) -> Option<Command> {
+        let mut commands = self.lock();
+        let command = commands.queue.pop_front()?;
+        commands.requests -= usize::from(matches!(command, Command::Request(_)));
+        Some(command)
+    }
+
+    /// The same once more, later.
+    pub(crate) fn put_back(&self, command: Command) {
+        let mut commands = self.lock();
+        commands.requests += usize::from(matches!(command, Command::Request(_)));
+        commands.queue.push_front(command);
+    }
+
+    /// Lets those in who wait for a place, if there is one: once a turn, and all, since some may have left.
+    pub(crate) fn let_in(&self) {
+        let waiting = {
+            let mut commands = self.lock();
+            if commands.requests >= QUEUE {
+                return;
+            }
+            core::mem::take(&mut commands.places)
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn close(&self, why: Closed) {
@@ -112,9 +154,10 @@ impl Shared {
             let mut commands = self.lock();
             commands.closed = Some(why);
             commands.dirty.clear();
-            (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.closed_wakers))
+            let mut wakers = core::mem::take(&mut commands.closed_wakers);
+            wakers.append(&mut commands.places);
+            (core::mem::take(&mut commands.queue), wakers)
         };
-        self.room.close();
         for command in commands {
             match command {
                 Command::Request(exchange) => exchange.close(why),
@@ -123,6 +166,13 @@ impl Shared {
             }
         }
         wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Remembers whom to wake, once.
+fn wait(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
+    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
     }
 }
 
@@ -159,13 +209,10 @@ impl Handle {
     }
 
     async fn ask(&self, draft: Draft) -> Result<Asking, RequestError> {
-        let closed = |why| RequestError::Closed { why, sent: false };
-        match self.shared.room.acquire().await {
-            Ok(permit) => permit.forget(),
-            Err(_) => return Err(closed(self.shared.lock().closed.unwrap_or(Closed::Local))),
-        }
         let exchange = Exchange::new(draft);
-        self.shared.push(Command::Request(exchange.clone())).map_err(closed)?;
+        poll_fn(|cx| self.shared.poll_ask(cx, &exchange))
+            .await
+            .map_err(|why| RequestError::Closed { why, sent: false })?;
         Ok(Asking { shared: self.shared.clone(), exchange })
     }
 
@@ -203,9 +250,7 @@ impl Handle {
             match commands.closed {
                 Some(why) => Poll::Ready(why),
                 None => {
-                    if !commands.closed_wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-                        commands.closed_wakers.push(cx.waker().clone());
-                    }
+                    wait(&mut commands.closed_wakers, cx);
                     Poll::Pending
                 }
             }

@@ -35,21 +35,17 @@ impl<S: Service> Coap<S> {
     /// Sends what other tasks left, in their order. `true`: the rest waits for room.
     fn send_commands(&mut self, shared: &Shared, now: Instant, peer: &mut Lent<'_, '_, Tag>) -> bool {
         loop {
-            let Some(command) = shared.lock().queue.pop_front() else {
+            let Some(command) = shared.pop() else {
                 return false;
             };
-            let is_request = matches!(command, Command::Request(_));
             match self.send_command(&command, now, peer) {
                 // The core says these before it changes anything: the same again, later.
                 Err(error @ (SendError::Full | SendError::TooMany | SendError::NotReady)) => {
-                    shared.lock().queue.push_front(command);
+                    shared.put_back(command);
                     return error == SendError::Full;
                 }
                 Err(error) => refuse(command, error),
                 Ok(()) => {}
-            }
-            if is_request {
-                shared.free_room();
             }
         }
     }
@@ -238,6 +234,7 @@ impl<S: Service> Layer for Coap<S> {
         // Before the look, so that nothing left meanwhile is missed.
         shared.register(cx);
         let commands_wait = self.send_commands(&shared, now, peer);
+        shared.let_in();
         self.send_notifications(&shared, peer) || commands_wait
     }
 

@@ -31,7 +31,8 @@ fn trial<R: Rig + 'static>(rig: &str, script: Script) -> Trial {
 ///
 /// ```no_run
 /// use testkit::conformance;
-/// use testkit::core_rig::{CoreRig, Growing};
+/// use testkit::core_rig::CoreRig;
+/// use testkit::endpoint::Growing;
 ///
 /// fn main() -> std::process::ExitCode {
 ///     conformance::run([conformance::trials::<CoreRig<Growing>>("core")])

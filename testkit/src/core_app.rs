@@ -5,6 +5,7 @@ use coap_tcp_core::{
     Slots, Tagged, Ticket, wire,
 };
 
+use crate::endpoint::{App, Memory};
 use crate::model::Plain;
 use crate::rig::Seen;
 use crate::script::{Behaviour, Command};
@@ -36,7 +37,7 @@ impl CoreApp {
     }
 
     /// For `Session::receive`.
-    pub fn event<S, T>(&mut self, event: Event<'_, u32>, peer: &mut Peer<'_, '_, S, T>)
+    pub fn on_event<S, T>(&mut self, event: Event<'_, u32>, peer: &mut Peer<'_, '_, S, T>)
     where
         S: Slots<Tag = u32>,
         T: Buf + ?Sized,
@@ -240,20 +241,20 @@ impl CoreApp {
     }
 
     /// For what `Session::handle_timeout` returns.
-    pub fn expired(&mut self, expired: Expired<u32>) {
+    pub fn on_expired(&mut self, expired: Expired<u32>) {
         self.seen.push(match expired {
             Expired::Request(_, tag) => Seen::Expired(tag),
             Expired::CsmAssumed => Seen::Timer("csm-assumed"),
             Expired::KeepAlive => Seen::Timer("keep-alive"),
             Expired::CustodyRefused => Seen::Timer("custody-refused"),
             Expired::CustodyGivenUp => Seen::Timer("custody-given-up"),
-            // Noticed by `turned`, like every other end.
+            // Noticed by `on_turn`, like every other end.
             Expired::Closed(_) => return,
         });
     }
 
     /// After every turn: notices the end.
-    pub fn turned<S: Slots<Tag = u32>>(&mut self, conn: &mut Connection<'_, S>) {
+    pub fn on_turn<S: Slots<Tag = u32>>(&mut self, conn: &mut Connection<'_, S>) {
         while let Some((_, tag)) = conn.take_pending() {
             self.seen.push(Seen::Lost(tag));
         }
@@ -272,6 +273,20 @@ impl CoreApp {
         if let Err(why) = result {
             self.seen.push(Seen::Refused { tag: None, why });
         }
+    }
+}
+
+impl<M: Memory> App<M> for CoreApp {
+    fn event(&mut self, _: Instant, event: Event<'_, u32>, peer: &mut Peer<'_, '_, M::Slots, M::Tx>) {
+        self.on_event(event, peer);
+    }
+
+    fn expired(&mut self, _: Instant, expired: Expired<u32>) {
+        self.on_expired(expired);
+    }
+
+    fn turn(&mut self, _: Instant, peer: &mut Peer<'_, '_, M::Slots, M::Tx>) {
+        self.on_turn(peer.conn);
     }
 }
 

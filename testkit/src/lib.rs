@@ -13,10 +13,12 @@
 pub mod conformance;
 pub mod core_app;
 pub mod core_rig;
+pub mod endpoint;
 pub mod fuzz;
 pub mod model;
 pub mod player;
 pub mod rig;
 pub mod rng;
 pub mod script;
+pub mod sim;
 mod vocabulary;

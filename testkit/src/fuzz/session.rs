@@ -6,7 +6,8 @@ use std::time::Duration;
 use coap_tcp_core::{Code, Config, KeepAlive, Oversized, Tolerance};
 
 use super::ops::{Op, decode};
-use crate::core_rig::{CoreRig, Frugal, Growing, Memory};
+use crate::core_rig::CoreRig;
+use crate::endpoint::{Frugal, Growing, Memory};
 use crate::model::Plain;
 use crate::rig::{End, Rig, Seen};
 use crate::rng::Rng;

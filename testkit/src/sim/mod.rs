@@ -1,0 +1,15 @@
+//! A world with a clock of its own: many connections, and nothing that sleeps.
+//!
+//! [`World`] jumps from one moment at which something happens to the next. A [`Pipe`] is TCP as the core sees
+//! it; what sits on an [`Endpoint`](crate::endpoint::Endpoint) is an [`App`](crate::endpoint::App), such as
+//! [`Busy`]. Everything follows from a seed; a failing test prints its own, and `SIM_SEED=` replays it.
+
+mod busy;
+mod pipe;
+mod seeds;
+mod world;
+
+pub use busy::{Busy, Plan, Tally};
+pub use pipe::{Line, Pipe};
+pub use seeds::for_seeds;
+pub use world::{Side, World};

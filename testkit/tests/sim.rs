@@ -1,0 +1,195 @@
+//! Connections in a world of their own: what takes too long for a script, or needs two of us.
+
+use std::time::Duration;
+
+use coap_tcp_core::{Closed, Config, Instant, KeepAlive};
+use testkit::script::{Role, Setup};
+use testkit::sim::{Busy, Line, Plan, Side, World, for_seeds};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+const FAST: Line = Line { latency: Duration::from_millis(1), rate: 0, window: 64 * 1024, segment: 1460 };
+
+fn setups(config: &'static Config) -> [Setup; 2] {
+    let setup = |role| Setup { role, config, max_message_size: 1152, window: None };
+    [setup(Role::Client), setup(Role::Server)]
+}
+
+/// Two ends with one plan.
+fn pair(seed: u64, config: &'static Config, plans: [Plan; 2], line: Line) -> World<Busy> {
+    let mut world = World::new(seed);
+    let [client, server] = setups(config);
+    let [first, second] = plans;
+    let apps = [Busy::new(first, seed ^ 1), Busy::new(second, seed ^ 2)];
+    world.connect([&client, &server], apps, line);
+    world
+}
+
+fn ends() -> [Side; 2] {
+    [0, 1].map(|end| Side { connection: 0, end })
+}
+
+/// F-14: with what the peer may have in flight times the answer within half of `tx`, nobody stops.
+#[test]
+fn two_busy_peers_with_tiny_windows_never_stop_each_other() {
+    static CONFIG: Config = Config::new().tx_limit(256).reply_room(40).max_outstanding(3).max_inbound(3);
+    let plan = Plan {
+        requests: 2000,
+        request_size: 60,
+        answer_size: 30,
+        defer_one_in: 3,
+        later: Duration::from_millis(20),
+        ..Plan::QUIET
+    };
+    for_seeds(8, |seed| {
+        let window = 16 + 16 * (seed as usize % 4);
+        let line = Line { latency: Duration::from_millis(seed), rate: 0, window, segment: 1 + seed as usize };
+        let mut world = pair(seed, &CONFIG, [plan; 2], line);
+        world.run_until(Instant::ZERO + 60 * MINUTE);
+        for side in ends() {
+            let tally = world.app(side).tally();
+            assert!(world.app(side).is_even(), "law 8: {tally:?}");
+            assert_eq!((tally.answered, tally.served, tally.unserved), (2000, 2000, 0), "{tally:?}");
+        }
+    });
+}
+
+/// Beyond that promise they may stop each other; then the deadline for writing ends it, and every tag comes
+/// back.
+#[test]
+fn what_stops_for_ever_is_ended() {
+    static CONFIG: Config = Config::new().tx_limit(256).reply_room(200).max_outstanding(64);
+    let plan = Plan { requests: 500, request_size: 30, answer_size: 190, ..Plan::QUIET };
+    let mut stopped = 0;
+    for_seeds(12, |seed| {
+        let line = Line { window: 48, segment: 8, ..FAST };
+        let mut world = pair(seed, &CONFIG, [plan; 2], line);
+        world.run_until(Instant::ZERO + 600 * MINUTE);
+        for side in ends() {
+            let (app, closed) = (world.app(side), world.closed(side));
+            assert!(app.is_even(), "law 8: {:?}", app.tally());
+            assert!(app.is_done() || closed.is_some(), "neither done nor over: {:?}", app.tally());
+            stopped += u32::from(closed == Some(Closed::WriteTimeout));
+        }
+    });
+    println!("{stopped} of 24 ends were stopped");
+}
+
+/// Whenever the transport breaks, every tag comes back once.
+#[test]
+fn a_reset_at_any_moment_loses_no_tag() {
+    static CONFIG: Config = Config::new();
+    let plan = Plan {
+        requests: 10_000,
+        request_size: 200,
+        answer_size: 200,
+        defer_one_in: 2,
+        later: Duration::from_millis(50),
+        ..Plan::QUIET
+    };
+    for_seeds(20, |seed| {
+        let line = Line { latency: Duration::from_millis(5), rate: 100_000, window: 4096, segment: 700 };
+        let mut world = pair(seed, &CONFIG, [plan; 2], line);
+        let at = Duration::from_micros(world.rng().below(1_000_000) as u64);
+        world.run_until(Instant::ZERO + at);
+        world.reset(0);
+        world.run_until(Instant::ZERO + 60 * MINUTE);
+        for side in ends() {
+            let (app, tally) = (world.app(side), world.app(side).tally());
+            assert!(app.is_even() && tally.asked == tally.answered + tally.lost, "law 8: {tally:?}");
+            assert_eq!(world.closed(side), Some(Closed::Transport));
+        }
+    });
+}
+
+/// T-5.5-2, T-5.5-5: who is released in the middle of things answers and is answered, then closes.
+#[test]
+fn a_release_in_the_middle_of_things_loses_nothing() {
+    static CONFIG: Config = Config::new().max_outstanding(8);
+    for_seeds(30, |seed| {
+        let mut plans = [Plan {
+            requests: 300,
+            request_size: 100,
+            answer_size: 100,
+            defer_one_in: 2,
+            later: Duration::from_millis(300),
+            ..Plan::QUIET
+        }; 2];
+        plans[seed as usize % 2].release_after = Some(40 + seed as u32);
+        let line = Line { latency: Duration::from_millis(20), rate: 50_000, window: 2000, segment: 300 };
+        let mut world = pair(seed, &CONFIG, plans, line);
+        world.run_until(Instant::ZERO + 60 * MINUTE);
+        for side in ends() {
+            let tally = world.app(side).tally();
+            assert!(tally.asked >= 8 && tally.asked == tally.answered, "{tally:?}");
+            assert_eq!((tally.lost, tally.unserved), (0, 0), "{tally:?}");
+            assert!(matches!(world.closed(side), Some(Closed::Released | Closed::Local)), "{tally:?}");
+        }
+    });
+}
+
+/// F-5, T-5.4-4: a connection that is dead without a word is found out in one period and the patience.
+#[test]
+fn a_half_open_connection_is_found_out_in_time() {
+    static CONFIG: Config = Config::new().keep_alive(KeepAlive::Ping(MINUTE)).idle_timeout(None);
+    let plan = Plan { requests: 50, request_size: 20, answer_size: 20, ..Plan::QUIET };
+    for_seeds(40, |seed| {
+        let line = Line { latency: Duration::from_millis(300), ..FAST };
+        let mut world = pair(seed, &CONFIG, [plan, Plan::QUIET], line);
+        let cut = Instant::ZERO + Duration::from_millis(world.rng().below(600_000) as u64);
+        world.run_until(cut);
+        world.break_off(0);
+        let latest = cut + line.latency + MINUTE + Duration::from_secs(30);
+        world.run_until(latest);
+        for side in ends() {
+            let tally = world.app(side).tally();
+            assert!(tally.ended.is_some_and(|(at, _)| at > cut), "{tally:?}");
+            assert_eq!(world.closed(side), Some(Closed::PingTimeout));
+            assert!(world.app(side).is_even(), "law 8: {tally:?}");
+        }
+    });
+}
+
+/// F-13: a peer that stops reading is given up; one that reads a little, and again, is not.
+#[test]
+fn a_stalled_peer_is_given_up_and_a_slow_one_is_not() {
+    static CONFIG: Config =
+        Config::new().frame_timeout(MINUTE.saturating_mul(60)).idle_timeout(None).request_timeout(None);
+    let plan = Plan { requests: 100, request_size: 500, answer_size: 4, ..Plan::QUIET };
+    let line = Line { window: 1000, ..FAST };
+    let [us, peer] = ends();
+
+    let mut world = pair(1, &CONFIG, [plan, Plan::QUIET], line);
+    world.run_until(Instant::ZERO + Duration::from_millis(20));
+    world.stall(peer, true);
+    world.run_until(Instant::ZERO + 10 * MINUTE);
+    assert_eq!(world.closed(us), Some(Closed::WriteTimeout));
+    assert!(world.app(us).is_even(), "law 8: {:?}", world.app(us).tally());
+
+    let slow = Line { rate: 20, ..line };
+    let mut world = pair(2, &CONFIG, [plan, Plan::QUIET], slow);
+    world.run_until(Instant::ZERO + 120 * MINUTE);
+    assert_eq!(world.closed(us), None);
+    assert!(world.app(us).is_done(), "{:?}", world.app(us).tally());
+}
+
+/// Nobody wakes without a reason: a quiet day costs a Ping and its Pong every 50 minutes, and no more.
+#[test]
+fn a_thousand_quiet_connections_for_a_day() {
+    static DEVICE: Config =
+        Config::new().keep_alive(KeepAlive::Ping(Duration::from_secs(3000))).idle_timeout(None);
+    static SERVER: Config = Config::new().idle_timeout(None);
+    let mut world = World::new(8323);
+    let ([device, _], [_, server]) = (setups(&DEVICE), setups(&SERVER));
+    for n in 0..1000 {
+        let apps = [Busy::new(Plan::QUIET, n), Busy::new(Plan::QUIET, n)];
+        world.connect([&device, &server], apps, FAST);
+    }
+    world.run_until(Instant::ZERO + 24 * 60 * MINUTE);
+    let side = |connection| Side { connection, end: 0 };
+    let open = (0..1000).filter(|&n| world.closed(side(n)).is_none()).count();
+    let turns = world.turns() / 1000;
+    println!("{open} open, {turns} turns a connection");
+    assert_eq!(open, 1000);
+    assert!(turns < 28 * 8 + 20, "{turns} turns a connection");
+}

@@ -1,4 +1,4 @@
-//! CoAP over TCP (RFC 8323) over a [smoltcp](smoltcp) socket: no operating system, no allocator, no protocol.
+//! CoAP over TCP (RFC 8323) over a [smoltcp] socket: no operating system, no allocator, no protocol.
 //!
 //! The socket stays the caller's: it is lent to [`Driver::poll`] together with what runs on top, a [`Layer`]. A
 //! device's loop is

@@ -1,0 +1,20 @@
+//! CoAP over TCP (RFC 8323) over the futures-io traits, for smol and async-std: a thin adapter over
+//! [`coap_tcp_app`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+#[cfg(feature = "async-io")]
+mod async_io;
+mod drive;
+mod timer;
+
+#[cfg(feature = "async-io")]
+pub use async_io::AsyncIo;
+pub use coap_tcp_app::{
+    Coap, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation, Pooled,
+    Received, Reply, RequestError, Responding, Role, Service, Slots, Tag, buffer_bytes_in_use,
+    set_buffer_budget,
+};
+pub use coap_tcp_core as core;
+pub use drive::drive;
+pub use timer::Timer;

@@ -1,0 +1,21 @@
+//! CoAP over TCP (RFC 8323) on mio: one thread, one reactor, any number of connections. A thin adapter over
+//! [`coap_tcp_app`].
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod clock;
+mod door;
+mod line;
+mod reactor;
+mod stream;
+mod wake;
+
+pub use clock::Clock;
+pub use coap_tcp_app::{
+    Coap, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation, Pooled,
+    Received, Reply, RequestError, Responding, Role, Service, Slots, Tag, buffer_bytes_in_use,
+    set_buffer_budget,
+};
+pub use coap_tcp_core as core;
+pub use reactor::{Reactor, Remote};
+pub use stream::Stream;

@@ -65,7 +65,7 @@ fn t_3_3_5_base_values_hold_until_the_peers_csm() {
     let mut peer = rig.session.peer(&mut rig.tx);
     let mut request = peer.request(rig.now, Code::POST).unwrap();
     request.payload(&[0; 1200]).unwrap();
-    assert_eq!(request.finish(1), Err(SendError::TooLarge { limit: 1152 }));
+    assert_eq!(request.finish(1), Err(SendError::NotReady));
     rig.feed("30 E1 22 10 00").unwrap();
     let mut peer = rig.session.peer(&mut rig.tx);
     let mut request = peer.request(rig.now, Code::POST).unwrap();

@@ -3,6 +3,13 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+mod closing;
 mod csm;
+mod deadlines;
 mod malformed;
+mod observe;
+mod pressure;
+mod requests;
 mod rig;
+mod signal;
+mod sizes;

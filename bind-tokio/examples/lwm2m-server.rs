@@ -107,7 +107,9 @@ fn show(event: ServerEvent, arguments: &Arguments, server: &Server) {
 
 async fn read(server: Server, endpoint: String, path: Path, accept: Option<ContentFormat>) {
     match server.read(&endpoint, path, accept).await {
-        Ok(answer) => println!("read {endpoint} {path} {}", describe(&answer)),
+        Ok(answer) => {
+            println!("read {endpoint} {path} {:?} {}", answer.message().view().code, values(&answer))
+        }
         Err(error) => println!("read {endpoint} {path} failed: {error}"),
     }
 }
@@ -117,29 +119,33 @@ async fn observe(server: Server, endpoint: String, path: Path, accept: Option<Co
         Ok(observation) => observation,
         Err(error) => return println!("observe {endpoint} {path} failed: {error}"),
     };
-    println!("observing {endpoint} {path}");
+    let mut first = true;
     while let Some(notification) = observation.next().await {
         match notification {
-            Ok(answer) => println!("notify {endpoint} {path} {}", describe(&answer)),
+            Ok(answer) => {
+                if core::mem::take(&mut first) {
+                    println!("observing {endpoint} {path}");
+                }
+                println!("notify {endpoint} {path} {}", values(&answer));
+            }
             Err(error) => println!("observe {endpoint} {path} ended: {error}"),
         }
     }
 }
 
-/// The code of the answer, and its values: `2.05 = a` or `2.05 = /3/0/0 a, /3/0/1 b`.
-fn describe(answer: &Answer) -> String {
-    let code = answer.message().view().code;
+/// What an answer holds: `= a`, or `= /3/0/0 a, /3/0/1 b`, or what is wrong with it.
+fn values(answer: &Answer) -> String {
     let mut values = Vec::new();
     let read = answer.values(|reading| {
         let text = reading.value.as_text().map_or_else(|| "?".to_owned(), |text| text.to_string());
         values.push((reading.path, text));
     });
     match (read, values.as_slice()) {
-        (Err(error), _) => format!("{code:?} {error}"),
-        (Ok(()), [(_, value)]) => format!("{code:?} = {value}"),
+        (Err(error), _) => error.to_string(),
+        (Ok(()), [(_, value)]) => format!("= {value}"),
         (Ok(()), values) => {
             let values: Vec<_> = values.iter().map(|(path, value)| format!("{path} {value}")).collect();
-            format!("{code:?} = {}", values.join(", "))
+            format!("= {}", values.join(", "))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! CoAP over TCP (RFC 8323) and LwM2M on tokio: a thin adapter over [`coap_tcp_core`].
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -21,3 +21,7 @@ pub use coap_tcp_core as core;
 pub use drive::{Clock, drive};
 pub use endpoint::{Endpoint, Listener};
 pub use wiretap::{Direction, Wiretap};
+
+#[cfg(all(doctest, feature = "lwm2m"))]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -276,8 +276,8 @@ impl Server {
         path: Path,
         accept: Option<ContentFormat>,
     ) -> Result<Answer, AskError> {
-        let (_, _, mut answers) = self.ask(endpoint, Operation::Read, path, accept)?;
-        answers.recv().await.unwrap_or(Err(AskError::NotConnected))
+        let mut asked = self.ask(endpoint, Operation::Read, path, accept)?;
+        asked.answers.recv().await.unwrap_or(Err(AskError::NotConnected))
     }
 
     /// Observes what is at `path` of a device. The first item of the [`Observation`] is the answer, which may
@@ -288,9 +288,7 @@ impl Server {
         path: Path,
         accept: Option<ContentFormat>,
     ) -> Result<Observation, AskError> {
-        let (registration, handle, answers) = self.ask(endpoint, Operation::Observe, path, accept)?;
-        let (_, link) = self.shared.link(endpoint)?;
-        Ok(Observation { link, registration, handle, answers })
+        self.ask(endpoint, Operation::Observe, path, accept).map(|asked| Observation { asked })
     }
 
     fn ask(
@@ -299,14 +297,14 @@ impl Server {
         operation: Operation,
         path: Path,
         accept: Option<ContentFormat>,
-    ) -> Result<(RegistrationId, u64, mpsc::Receiver<Result<Answer, AskError>>), AskError> {
+    ) -> Result<Asked, AskError> {
         let (registration, link) = self.shared.link(endpoint)?;
         let preferred = || self.shared.registry().get(registration).map(|device| device.preferred_format());
         let accept = accept.or_else(preferred);
         let handle = self.shared.next();
         let (reply, answers) = mpsc::channel(NOTIFICATIONS);
         link.push(Command::Ask { op: Question { registration, operation, path, accept }, reply, handle });
-        Ok((registration, handle, answers))
+        Ok(Asked { link, registration, handle, answers })
     }
 
     /// Events that were dropped since nobody took them.
@@ -320,31 +318,41 @@ impl Server {
     }
 }
 
-/// An observation of a device's resource. Dropped, it is cancelled on the wire (IR-1).
-pub struct Observation {
+/// A question to a device, and where its answers arrive.
+struct Asked {
     link: Arc<Link>,
     registration: RegistrationId,
     handle: u64,
     answers: mpsc::Receiver<Result<Answer, AskError>>,
 }
 
+/// An observation of a device's resource. Dropped, it is cancelled on the wire (IR-1).
+pub struct Observation {
+    asked: Asked,
+}
+
 impl Observation {
     /// The next value; `None` when the observation is over.
     pub async fn next(&mut self) -> Option<Result<Answer, AskError>> {
-        self.answers.recv().await
+        self.asked.answers.recv().await
     }
 
     /// Cancels it on the wire and waits until the device has confirmed.
     pub async fn cancel(mut self) {
-        self.link.push(Command::Cancel { registration: self.registration, handle: self.handle });
+        self.ask_to_cancel();
         while self.next().await.is_some() {}
+    }
+
+    fn ask_to_cancel(&self) {
+        let Asked { link, registration, handle, .. } = &self.asked;
+        link.push(Command::Cancel { registration: *registration, handle: *handle });
     }
 }
 
 impl Drop for Observation {
     fn drop(&mut self) {
-        if !self.answers.is_closed() {
-            self.link.push(Command::Cancel { registration: self.registration, handle: self.handle });
+        if !self.asked.answers.is_closed() {
+            self.ask_to_cancel();
         }
     }
 }

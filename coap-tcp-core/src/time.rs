@@ -41,7 +41,7 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
+        Self(self.0.saturating_add(micros(rhs)))
     }
 }
 
@@ -50,7 +50,17 @@ impl Sub<Duration> for Instant {
     type Output = Self;
 
     fn sub(self, rhs: Duration) -> Self {
-        Self::from_micros(self.as_micros().saturating_sub(u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX)))
+        Self::from_micros(self.as_micros().saturating_sub(micros(rhs)))
+    }
+}
+
+/// Whole microseconds; saturates. `Duration::as_micros` calculates with 128 bits, which a small device pays for at every sum.
+#[inline(never)]
+const fn micros(time: Duration) -> u64 {
+    let (seconds, rest) = (time.as_secs(), time.subsec_micros());
+    match seconds.checked_mul(1_000_000) {
+        Some(whole) => whole.saturating_add(rest as u64),
+        None => u64::MAX,
     }
 }
 

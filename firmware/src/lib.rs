@@ -1,6 +1,5 @@
-//! What the images share: the board, and counterparts for those without a network.
+//! What the images share: the board.
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod board;
-pub mod canned;

@@ -54,7 +54,8 @@ impl Sub<Duration> for Instant {
     }
 }
 
-/// Whole microseconds; saturates. `Duration::as_micros` calculates with 128 bits, which a small device pays for at every sum.
+/// Whole microseconds; saturates. `Duration::as_micros` calculates with 128 bits, which costs a device at every
+/// sum.
 #[inline(never)]
 const fn micros(time: Duration) -> u64 {
     let (seconds, rest) = (time.as_secs(), time.subsec_micros());

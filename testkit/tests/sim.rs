@@ -41,7 +41,7 @@ fn two_busy_peers_with_tiny_windows_never_stop_each_other() {
         later: Duration::from_millis(20),
         ..Plan::QUIET
     };
-    for_seeds(8, |seed| {
+    for_seeds(5, |seed| {
         let window = 16 + 16 * (seed as usize % 4);
         let line = Line { latency: Duration::from_millis(seed), rate: 0, window, segment: 1 + seed as usize };
         let mut world = pair(seed, &CONFIG, [plan; 2], line);
@@ -87,7 +87,7 @@ fn a_reset_at_any_moment_loses_no_tag() {
         later: Duration::from_millis(50),
         ..Plan::QUIET
     };
-    for_seeds(20, |seed| {
+    for_seeds(12, |seed| {
         let line = Line { latency: Duration::from_millis(5), rate: 100_000, window: 4096, segment: 700 };
         let mut world = pair(seed, &CONFIG, [plan; 2], line);
         let at = Duration::from_micros(world.rng().below(1_000_000) as u64);

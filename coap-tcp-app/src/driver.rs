@@ -92,8 +92,10 @@ impl<'c, L: Layer> Driver<'c, L> {
             self.session.handle_lost();
         }
         // After the flush there may be room for a keep-alive that waited for it, or a held Pong.
+        let flushed = self.tx.as_slice().is_empty();
         self.expire(now);
         let (shutdown, has_room) = (self.session.shutdown(), self.tx.as_slice().is_empty());
+        let spoke = flushed && !has_room;
         let over = self.session.conn().closed().filter(|_| shutdown == Shutdown::Now || has_room);
         if let Some(why) = over {
             self.tell_end(why);
@@ -101,7 +103,7 @@ impl<'c, L: Layer> Driver<'c, L> {
         if shutdown == Shutdown::Now {
             return Turn::Closed(over.unwrap_or(Closed::Local));
         }
-        if read || (waits || self.session.is_blocked()) && has_room {
+        if read || spoke || (waits || self.session.is_blocked()) && has_room {
             return Turn::Again;
         }
         let due = self.poll_timeout();

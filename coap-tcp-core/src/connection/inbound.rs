@@ -119,7 +119,8 @@ impl<S: Slots> Connection<'_, S> {
     /// An Observe option in a request ends the observation of the same token: by cancelling it, or because
     /// the new one takes its place (O-3.1-1, O-7.4-1, D-E-2). Other methods do not know the option (C-5.4-1).
     fn end_observation(&mut self, message: &Message<'_>) -> Option<Observer> {
-        if !message.code.can_observe() || !matches!(message.observe(), Some(0 | 1)) {
+        let observed = self.requests.observers > 0 && message.code.can_observe();
+        if !observed || !matches!(message.observe(), Some(0 | 1)) {
             return None;
         }
         let key = self.requests.observer(message.token)?;

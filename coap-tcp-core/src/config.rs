@@ -40,6 +40,9 @@ pub struct Tolerance {
     pub bad_csm_value: bool,
     /// A message of a reserved code class is ignored instead of an Abort (D-H-2). Off.
     pub reserved_class: bool,
+    /// No Block-Wise-Transfer in its CSM: a request that does not fit goes in blocks all the same, and so does
+    /// an answer (D-C-6). Off. (go-coap.)
+    pub unannounced_blocks: bool,
     /// An Empty message with a token, options or payload is ignored instead of an Abort (T-3.4-3). On.
     pub filled_empty: bool,
 }
@@ -51,6 +54,7 @@ impl Tolerance {
         late_csm: false,
         bad_csm_value: false,
         reserved_class: false,
+        unannounced_blocks: false,
         filled_empty: true,
     };
 }

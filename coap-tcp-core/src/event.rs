@@ -153,6 +153,17 @@ impl<'f> Incoming<'f> {
         self.message
     }
 
+    /// The same with another payload: the whole body, gathered from blocks.
+    #[must_use]
+    pub fn with_payload<'p>(&self, payload: &'p [u8]) -> Incoming<'p>
+    where
+        'f: 'p,
+    {
+        let mut message: Message<'p> = self.message;
+        message.payload = payload;
+        Incoming { message, ended: self.ended }
+    }
+
     /// The observation that this request has ended: by cancelling it, or by taking its token again (O-3.1-1,
     /// O-7.4-1).
     pub const fn ended(&self) -> Option<Observer> {

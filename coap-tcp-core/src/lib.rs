@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod advice;
+pub mod blockwise;
 pub mod buf;
 mod config;
 mod connection;

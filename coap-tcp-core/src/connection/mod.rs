@@ -12,6 +12,7 @@ pub(crate) mod state;
 
 use core::fmt;
 
+use crate::blockwise::Terms;
 use crate::buf::Buf;
 use crate::config::Config;
 use crate::error::{Closed, ConfigError, Full, Violation, WriteError};
@@ -125,6 +126,12 @@ impl<'c, S: Slots> Connection<'c, S> {
     /// What the peer takes.
     pub const fn peer(&self) -> &Settings {
         &self.peer
+    }
+
+    /// What block-wise transfer may do here, as far as both sides have said.
+    pub const fn terms(&self) -> Terms {
+        let terms = Terms::new(self.config, &self.peer);
+        if matches!(self.state, State::Waiting | State::Starting) { terms.unsettled() } else { terms }
     }
 
     /// What it was made with.

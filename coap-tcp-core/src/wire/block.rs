@@ -3,7 +3,7 @@
 use super::option::uint;
 
 /// A block size: 16 to 1024 bytes, or BERT, whose unit is 1024 bytes and of which a message carries several.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub enum BlockSize {
     /// 16 bytes
@@ -27,6 +27,11 @@ pub enum BlockSize {
 impl BlockSize {
     const ALL: [Self; 8] =
         [Self::B16, Self::B32, Self::B64, Self::B128, Self::B256, Self::B512, Self::B1024, Self::Bert];
+
+    /// The next smaller one.
+    pub fn smaller(self) -> Option<Self> {
+        Self::ALL.into_iter().rev().find(|&size| size < self)
+    }
 
     /// The unit that block numbers count, in bytes.
     pub const fn unit(self) -> u32 {

@@ -83,6 +83,14 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |n, &b| n << 8 | u64::from(b))
 }
 
+/// The most bytes of options, marker and payload in a frame of at most `limit` bytes with such a token.
+pub(crate) fn body_room(limit: usize, token: usize) -> usize {
+    let (_, _, wide) = super::token::encode_length(token);
+    let room = limit.saturating_sub(2 + wide + token);
+    let lengths = [(0, 12), (1, 268), (2, 65804), (4, usize::MAX)];
+    lengths.into_iter().map(|(wide, most)| room.saturating_sub(wide).min(most)).max().unwrap_or_default()
+}
+
 /// The Len nibble, its extension, and how many bytes of that there are (T-3.2-2). A body over 4,295,033,100
 /// bytes cannot be written; [`Writer`](super::Writer) refuses to make one.
 pub(crate) fn encode_length(body: usize) -> (u8, [u8; 4], usize) {

@@ -15,9 +15,11 @@ mod writer;
 
 pub use block::{Block, BlockSize};
 pub use code::{Class, Code};
+pub(crate) use head::body_room;
 pub use head::{Head, Prefix, head};
 pub use message::{Message, Segments};
 pub use option::{OptionNumber, Options, Shape, shape, uint};
+pub(crate) use option::{encode_head, encode_uint};
 pub use owned::OwnedMessage;
 pub use signal::{Csm, abort, csm, ping, release};
 pub use token::Token;

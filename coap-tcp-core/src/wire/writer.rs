@@ -154,6 +154,17 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
         filled.map(|()| self)
     }
 
+    /// Bytes of the token; its extension is not counted.
+    pub(crate) fn token_len(&self) -> usize {
+        let prefix = self.tx.as_slice().get(self.start + GAP - 1..).unwrap_or_default();
+        let wide = match prefix.first().map_or(0, |tkl| tkl & 0x0f) {
+            13 => 1,
+            14 => 2,
+            _ => 0,
+        };
+        (self.body - self.start).saturating_sub(GAP + 1 + wide)
+    }
+
     /// The options written so far.
     pub(crate) fn written(&self) -> Options<'_> {
         Options::new(self.tx.as_slice().get(self.body..).unwrap_or_default())

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bind_smoltcp::{to_smoltcp, tune, turn};
 use coap_tcp_core::{Advice, Instant};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Address, Ipv6Address};
 
@@ -85,6 +85,7 @@ impl Device for Port {
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ip;
+        capabilities.checksum = ChecksumCapabilities::ignored();
         capabilities.max_transmission_unit = self.cable.borrow().mtu;
         capabilities
     }

@@ -71,12 +71,16 @@ pub struct Deframer<B> {
     /// Bytes of an oversized frame still to be passed over, and its size.
     skip: u32,
     skipped: u32,
+    /// A whole frame is at the front, and was not wanted.
+    refused: bool,
+    /// The stream has ended behind what is kept.
+    ended: bool,
 }
 
 impl<B: Buf> Deframer<B> {
     /// Empty. A spill of fixed size must hold one frame of the largest size that is to be taken.
     pub const fn new(spill: B) -> Self {
-        Self { spill, done: 0, skip: 0, skipped: 0 }
+        Self { spill, done: 0, skip: 0, skipped: 0, refused: false, ended: false }
     }
 
     /// Bytes kept for later: of an unfinished frame, and of what was stashed.
@@ -87,6 +91,21 @@ impl<B: Buf> Deframer<B> {
     /// Whether a frame is begun and not ended: gathered, or being passed over.
     pub fn in_frame(&self) -> bool {
         self.skip > 0 || self.pending() > 0
+    }
+
+    /// Whether the last call was [`Cut::Refused`]: a whole frame is next.
+    pub const fn is_refused(&self) -> bool {
+        self.refused
+    }
+
+    /// Notes that the stream has ended behind what is kept.
+    pub const fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether it has.
+    pub const fn is_ended(&self) -> bool {
+        self.ended
     }
 
     /// What is known of the size of the frame under way, as far as its first bytes tell.
@@ -115,7 +134,7 @@ impl<B: Buf> Deframer<B> {
     /// Forgets all that is kept.
     pub fn clear(&mut self) {
         self.spill.release();
-        (self.done, self.skip) = (0, 0);
+        (self.done, self.skip, self.refused) = (0, 0, false);
     }
 
     /// Cuts the next frame off, unless `wanted` says no to its code: then it stays where it is, and so does
@@ -126,6 +145,7 @@ impl<B: Buf> Deframer<B> {
         cutting: &Cutting,
         wanted: impl Fn(Code) -> bool,
     ) -> Result<Cut<'a>, StreamError> {
+        self.refused = false;
         self.pass_over(input);
         if self.rest().is_empty() {
             self.forget_done();
@@ -161,12 +181,12 @@ impl<B: Buf> Deframer<B> {
                     return Ok(Cut::Nothing);
                 };
                 if !wanted(code) {
-                    return Ok(Cut::Refused);
+                    return Ok(self.refuse());
                 }
                 *input = rest;
                 Ok(Cut::Frame(frame))
             }
-            Look::Oversized(head) if !wanted(head.code) => Ok(Cut::Refused),
+            Look::Oversized(head) if !wanted(head.code) => Ok(self.refuse()),
             Look::Oversized(head) => {
                 let bytes: &'i [u8] = input;
                 self.begin_skip(&head, 0);
@@ -205,7 +225,7 @@ impl<B: Buf> Deframer<B> {
         };
         match found {
             Look::Frame { code, .. } | Look::Oversized(Head { code, .. }) if !wanted(code) => {
-                Ok(Cut::Refused)
+                Ok(self.refuse())
             }
             Look::Frame { size, .. } => {
                 let start = self.done as usize;
@@ -222,6 +242,11 @@ impl<B: Buf> Deframer<B> {
             }
             Look::More(_) => Ok(Cut::Nothing),
         }
+    }
+
+    fn refuse<'a>(&mut self) -> Cut<'a> {
+        self.refused = true;
+        Cut::Refused
     }
 
     /// `look` has seen that the size fits 32 bits.

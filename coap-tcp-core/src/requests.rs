@@ -1,5 +1,5 @@
-//! Exchanges under way: one table for ours that await an answer, theirs that are owed one, and theirs that
-//! are observed.
+//! Exchanges under way: one table for ours that await an answer, theirs that are owed one, theirs that are
+//! observed, and for Custody in either direction.
 //!
 //! The token of a request of ours names its slot and a generation, so a match needs neither map nor hash, a
 //! late answer is recognised, and no token comes round (E-4.2-1).
@@ -66,13 +66,15 @@ pub(crate) enum Asked {
     Cancelling,
 }
 
-/// What a slot holds.
+/// What a slot holds. `CustodyPing` is one of ours under way, `Pong` one of ours that waits for answers owed.
 #[derive(Debug)]
 pub(crate) enum Held<T> {
     Free,
     Ours { tag: T, deadline: Option<Instant>, asked: Asked },
     Owed { token: Token, no_response: u8, before_ping: bool },
     Observer { token: Token },
+    CustodyPing { sent: Instant },
+    Pong { token: Token },
 }
 
 /// Room for one exchange. Make them with [`Slot::FREE`].
@@ -175,11 +177,22 @@ pub(crate) struct Requests<S> {
     pub(crate) owed: u16,
     /// Theirs observed.
     pub(crate) observers: u16,
+    custody_ping: bool,
+    held_pong: bool,
 }
 
 impl<S: Slots> Requests<S> {
     pub(crate) const fn new(slots: S) -> Self {
-        Self { slots, generation: 1, awaiting: 0, ours: 0, owed: 0, observers: 0 }
+        Self {
+            slots,
+            generation: 1,
+            awaiting: 0,
+            ours: 0,
+            owed: 0,
+            observers: 0,
+            custody_ping: false,
+            held_pong: false,
+        }
     }
 
     /// The key that the next use of a free slot would have. Nothing is taken yet.
@@ -217,7 +230,8 @@ impl<S: Slots> Requests<S> {
     pub(crate) fn take(&mut self, key: Key) -> Option<Held<S::Tag>> {
         let held = core::mem::replace(self.get_mut(key)?, Held::Free);
         self.count(&held, -1);
-        if self.ours + self.owed + self.observers == 0 {
+        let used = self.ours + self.owed + self.observers;
+        if used == 0 && !self.custody_ping && !self.held_pong {
             self.slots.release();
         }
         Some(held)
@@ -276,6 +290,28 @@ impl<S: Slots> Requests<S> {
         self.keys().find_map(|(key, held)| matches!(held, Held::Ours { .. }).then_some(key))
     }
 
+    /// Our Ping with Custody, and since when it is under way.
+    pub(crate) fn custody_ping(&self) -> Option<(Instant, Key)> {
+        if !self.custody_ping {
+            return None;
+        }
+        self.keys().find_map(|(key, held)| match held {
+            Held::CustodyPing { sent } => Some((*sent, key)),
+            _ => None,
+        })
+    }
+
+    /// The Pong that waits.
+    pub(crate) fn held_pong(&self) -> Option<(Token, Key)> {
+        if !self.held_pong {
+            return None;
+        }
+        self.keys().find_map(|(key, held)| match held {
+            Held::Pong { token } => Some((*token, key)),
+            _ => None,
+        })
+    }
+
     /// Marks what is owed now as older than the Ping that has just come.
     pub(crate) fn mark_before_ping(&mut self) {
         for slot in self.slots.as_mut_slice() {
@@ -307,6 +343,8 @@ impl<S: Slots> Requests<S> {
             }
             Held::Owed { .. } => add(&mut self.owed),
             Held::Observer { .. } => add(&mut self.observers),
+            Held::CustodyPing { .. } => self.custody_ping = by > 0,
+            Held::Pong { .. } => self.held_pong = by > 0,
         }
     }
 }

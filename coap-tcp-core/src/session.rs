@@ -22,10 +22,6 @@ pub struct Session<'c, B, S> {
     conn: Connection<'c, S>,
     /// Since when the frame at the front is begun and not ended.
     frame_since: Option<Instant>,
-    /// A whole frame at the front waits for room in `tx`.
-    blocked: bool,
-    /// The stream has ended behind what is still held back.
-    eof_behind: bool,
 }
 
 /// A connection and where its words go: what the layer above is lent for the time of one call.
@@ -82,7 +78,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     }
 
     const fn new(rx: Deframer<B>, conn: Connection<'c, S>) -> Self {
-        Self { rx, conn, frame_since: None, blocked: false, eof_behind: false }
+        Self { rx, conn, frame_since: None }
     }
 
     /// The connection, for getters and commands.
@@ -119,7 +115,6 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                 Err(error) => Err(conn.handle_stream_error(error, tx)),
                 Ok(Cut::Nothing) => return Ok(self.drained(now, given > 0)),
                 Ok(Cut::Refused) => {
-                    self.blocked = true;
                     self.frame_since = None;
                     return Ok(Flow::Blocked(given - input.len()));
                 }
@@ -146,7 +141,6 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     }
 
     fn drained(&mut self, now: Instant, any: bool) -> Flow {
-        self.blocked = false;
         if any {
             self.conn.heard(now);
         }
@@ -155,7 +149,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         } else if self.frame_since.is_none() {
             self.frame_since = Some(now);
         }
-        if core::mem::take(&mut self.eof_behind) {
+        if self.rx.is_ended() {
             self.conn.handle_eof(now, self.rx.in_frame());
         }
         Flow::Drained
@@ -164,7 +158,6 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     fn discard(&mut self) -> Flow {
         self.rx.clear();
         self.frame_since = None;
-        self.blocked = false;
         Flow::Drained
     }
 
@@ -176,13 +169,13 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
 
     /// Whether a whole frame waits for room in `tx`: do not read, flush, then [`Session::receive`] again.
     pub const fn is_blocked(&self) -> bool {
-        self.blocked && self.conn.state().listens()
+        self.rx.is_refused() && self.conn.state().listens()
     }
 
     /// The peer has ended its stream. What is held back is served first (T-D5-3).
     pub fn handle_eof(&mut self, now: Instant) {
         if self.is_blocked() {
-            self.eof_behind = true;
+            self.rx.end();
         } else {
             self.conn.handle_eof(now, self.rx.in_frame());
         }

@@ -1,7 +1,7 @@
 //! Inputs that are no bytes: time, bytes that have left, the end of the stream; and what follows from them.
 
 use super::Connection;
-use super::health::{HeldPong, Why};
+use super::health::Why;
 use super::state::{Input, State};
 use crate::buf::Buf;
 use crate::config::KeepAlive;
@@ -29,16 +29,16 @@ impl<S: Slots> Connection<'_, S> {
         let config = self.config;
         let health = &self.health;
         let after = |since: Option<Instant>, patience| since.map(|since| since + patience);
-        let custody_pong = after(health.custody_ping, config.custody_timeout);
-        let held = health.held_pong.map(|held| held.until).filter(|_| !health.unsent);
+        let stalled = health.waiting.then_some(health.sent);
+        let custody_ping = self.requests.custody_ping().map(|(sent, _)| sent);
         let open = self.state == State::Open;
         let idle = config.idle_timeout.filter(|_| open && self.is_idle()).map(|after| health.idle_due(after));
         let due = [
             (self.until, self.why_until()),
-            (after(health.stalled, config.write_timeout), Why::Write),
+            (after(stalled, config.write_timeout), Why::Write),
             (after(health.ping, config.ping_timeout), Why::Pong),
-            (custody_pong, Why::CustodyPong),
-            (held, Why::CustodyHold),
+            (after(custody_ping, config.custody_timeout), Why::CustodyPong),
+            (health.hold_until.filter(|_| !health.unsent), Why::CustodyHold),
             (self.requests.next_deadline().map(|(at, _)| at), Why::Request),
             (health.keep_alive_due(config).filter(|_| open), Why::KeepAlive),
             (idle, Why::Idle),
@@ -71,8 +71,8 @@ impl<S: Slots> Connection<'_, S> {
             Why::KeepAlive => self.say_keep_alive(now, tx),
             Why::Pong => self.miss_pong(),
             Why::CustodyPong => {
-                self.health.custody_ping = None;
-                Some(Expired::CustodyRefused)
+                let (_, key) = self.requests.custody_ping()?;
+                self.requests.take(key).map(|_| Expired::CustodyRefused)
             }
             Why::CustodyHold => self.give_up_custody(tx),
             Why::Csm if self.config.tolerance.missing_csm => {
@@ -124,7 +124,7 @@ impl<S: Slots> Connection<'_, S> {
 
     /// What the transport should do. Ask after each turn.
     pub fn shutdown(&self) -> Shutdown {
-        let answered = self.requests.owed == 0 && self.health.held_pong.is_none();
+        let answered = self.requests.owed == 0 && self.health.hold_until.is_none();
         let answered = answered && (self.eof || self.requests.awaiting == 0);
         match self.state {
             State::Closed => Shutdown::Now,
@@ -174,7 +174,7 @@ impl<S: Slots> Connection<'_, S> {
 
     /// A held Pong goes out as soon as what it waits for is answered (T-5.4.1-5), and there is room.
     fn grant_custody<T: Buf + ?Sized>(&mut self, tx: &mut T) {
-        let Some(HeldPong { token, .. }) = self.health.held_pong else {
+        let Some((token, key)) = self.requests.held_pong() else {
             return;
         };
         if self.state.listens()
@@ -182,17 +182,20 @@ impl<S: Slots> Connection<'_, S> {
             && !self.requests.owes_before_ping()
             && self.say_pong(token.as_slice(), true, tx).is_ok()
         {
-            self.health.held_pong = None;
+            self.requests.take(key);
+            self.health.hold_until = None;
         }
     }
 
     fn give_up_custody<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Option<Expired<S::Tag>> {
-        let HeldPong { token, .. } = self.health.held_pong?;
+        let (token, key) = self.requests.held_pong()?;
         let said = self.say_pong(token.as_slice(), false, tx);
-        self.health.held_pong.take_if(|_| said.is_ok());
         // Said or not: what waits for room is not a deadline.
         self.health.unsent = true;
-        said.ok().map(|()| Expired::CustodyGivenUp)
+        said.ok()?;
+        self.requests.take(key);
+        self.health.hold_until = None;
+        Some(Expired::CustodyGivenUp)
     }
 
     fn assume_csm<T: Buf + ?Sized>(&mut self, tx: &mut T) {

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use crate::config::{Config, KeepAlive};
 use crate::time::Instant;
-use crate::wire::Token;
 
 /// Which deadline comes next; for traces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,30 +35,22 @@ pub enum Why {
     Idle,
 }
 
-/// A Pong that waits for answers owed.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct HeldPong {
-    pub(super) token: Token,
-    pub(super) until: Instant,
-}
-
 #[derive(Debug)]
 pub(super) struct Health {
     /// When the last byte came.
     pub(super) received: Instant,
-    /// When the last byte left.
+    /// When the last byte left; while bytes wait, since when none has.
     pub(super) sent: Instant,
-    /// Bytes wait in `tx`, and since when none has left.
-    pub(super) stalled: Option<Instant>,
+    /// Bytes wait in `tx` after a flush.
+    pub(super) waiting: bool,
     /// Something was appended since `tx` was last seen empty.
     pub(super) unsent: bool,
     /// Something of that is a request or notification of ours, not an answer.
     pub(super) unasked: bool,
     /// A Ping of ours without Custody, unanswered.
     pub(super) ping: Option<Instant>,
-    /// A Ping of ours with Custody, unanswered.
-    pub(super) custody_ping: Option<Instant>,
-    pub(super) held_pong: Option<HeldPong>,
+    /// How long a Pong with Custody is held back at most, while one is.
+    pub(super) hold_until: Option<Instant>,
 }
 
 impl Health {
@@ -67,27 +58,23 @@ impl Health {
         Self {
             received: now,
             sent: now,
-            stalled: None,
+            waiting: false,
             unsent: false,
             unasked: false,
             ping: None,
-            custody_ping: None,
-            held_pong: None,
+            hold_until: None,
         }
     }
 
     /// Bytes have left, or have not: `left` remain.
     pub(super) fn sent(&mut self, now: Instant, n: usize, left: usize) {
-        if n > 0 {
+        let waiting = left > 0;
+        if n > 0 || (waiting && !self.waiting) {
             self.sent = now;
         }
-        self.unsent = left > 0;
-        self.unasked &= left > 0;
-        self.stalled = match (left, self.stalled) {
-            (0, _) => None,
-            (_, Some(since)) if n == 0 => Some(since),
-            _ => Some(now),
-        };
+        self.waiting = waiting;
+        self.unsent = waiting;
+        self.unasked &= waiting;
     }
 
     /// When a keep-alive is due. While bytes wait none is: their own deadline judges the peer (T-5.4-4).

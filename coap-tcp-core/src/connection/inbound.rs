@@ -1,6 +1,5 @@
 //! Inputs that are bytes: one frame in, one event out.
 
-use super::health::HeldPong;
 use super::state::{Input, State};
 use super::{Connection, Current, SMALLEST_MESSAGE_SIZE};
 use crate::buf::Buf;
@@ -196,11 +195,9 @@ impl<S: Slots> Connection<'_, S> {
         message: &Message<'_>,
         tx: &mut T,
     ) -> Event<'f, S::Tag> {
-        let custody = has_custody(message) && self.config.custody && self.health.held_pong.is_none();
+        let custody = has_custody(message) && self.config.custody && self.health.hold_until.is_none();
         let owes = self.requests.owed > 0 || !self.consent;
-        if let (true, Some(token)) = (custody && owes, Token::new(message.token)) {
-            self.requests.mark_before_ping();
-            self.health.held_pong = Some(HeldPong { token, until: now + self.config.custody_hold });
+        if custody && owes && self.hold_pong(now, message.token) {
             return Event::Settled(Settled::CustodyHeld);
         }
         match self.say_pong(message.token, custody && !owes, tx) {
@@ -209,9 +206,21 @@ impl<S: Slots> Connection<'_, S> {
         }
     }
 
+    /// A Pong that cannot be held goes without Custody, which is legal as well (T-5.4.1-4).
+    fn hold_pong(&mut self, now: Instant, token: &[u8]) -> bool {
+        let (Some(token), Some(key)) = (Token::new(token), self.requests.vacant()) else {
+            return false;
+        };
+        self.requests.mark_before_ping();
+        self.requests.occupy(key, Held::Pong { token });
+        self.health.hold_until = Some(now + self.config.custody_hold);
+        true
+    }
+
     fn on_pong<'f>(&mut self, now: Instant, message: &Message<'_>) -> Event<'f, S::Tag> {
-        let ours = message.token == [self.custody_number];
-        if let Some(sent) = self.health.custody_ping.take_if(|_| ours) {
+        let key = Key::from_token(message.token, self.config.token_salt);
+        if let Some((sent, key)) = self.requests.custody_ping().filter(|&(_, ours)| key == Some(ours)) {
+            self.requests.take(key);
             return Event::Pong { custody: has_custody(message), after: now.duration_since(sent) };
         }
         match self.health.ping.take_if(|_| message.token.is_empty()) {

@@ -1,13 +1,14 @@
 //! The machine that decides: what a frame means, what is owed, when it is over.
 //!
 //! The methods of [`Connection`] are of four kinds, as those of quinn's: getters (here), inputs
-//! ([`inbound`], [`deadlines`]), commands ([`outgoing`]), and the outputs that are neither bytes nor events
+//! ([`inbound`], [`deadlines`]), commands ([`outgoing`], [`signals`]), and the outputs that are neither bytes nor events
 //! ([`Connection::poll_timeout`], [`Connection::shutdown`]).
 
 pub(crate) mod deadlines;
 pub(crate) mod health;
 pub(crate) mod inbound;
 pub(crate) mod outgoing;
+mod signals;
 pub(crate) mod state;
 
 use core::fmt;
@@ -46,7 +47,6 @@ pub struct Connection<'c, S> {
     /// The peer has ended its stream.
     eof: bool,
     consent: bool,
-    custody_number: u8,
 }
 
 /// What has become of the request whose event is being handled.
@@ -105,7 +105,6 @@ impl<'c, S: Slots> Connection<'c, S> {
             current: Current::None,
             eof: false,
             consent: true,
-            custody_number: 0,
         };
         let room = connection.room_in(tx);
         let too_small = ConfigError::TxTooSmall { reply_room: config.reply_room, room };

@@ -1,16 +1,16 @@
-//! Commands: everything that we say. Each appends one whole frame to `tx`, or changes nothing.
+//! Commands: our requests and our answers. Each appends one whole frame to `tx`, or changes nothing.
 
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
-use super::state::{Input, State};
+use super::state::State;
 use super::{Connection, Current};
 use crate::buf::Buf;
 use crate::error::{Closed, Full, SendError, WriteError};
 use crate::event::{Incoming, Refusal};
 use crate::requests::{Asked, Held, Key, Observer, RequestId, Requests, Slots, Ticket};
 use crate::time::Instant;
-use crate::wire::{Code, OptionNumber, Token, Writer, ping, release, uint};
+use crate::wire::{Code, OptionNumber, Token, Writer, uint};
 
 /// An answer under way. Writes like the [`Writer`] it is; dropped without [`Answer::finish`] it is as if
 /// never begun, and the request is still owed one.
@@ -89,7 +89,7 @@ impl<'c, S: Slots> Connection<'c, S> {
         }
     }
 
-    fn may_request(&self) -> Result<(), SendError> {
+    pub(super) fn may_request(&self) -> Result<(), SendError> {
         match self.state {
             State::Waiting => Err(SendError::NotReady),
             State::Starting if self.config.await_csm => Err(SendError::NotReady),
@@ -217,7 +217,7 @@ impl<'c, S: Slots> Connection<'c, S> {
         Ok(Answer { conn: self, writer, to: Owed::Observer(to.0), code })
     }
 
-    fn may_answer(&self) -> Result<(), SendError> {
+    pub(super) fn may_answer(&self) -> Result<(), SendError> {
         match self.state.listens() {
             true => Ok(()),
             false => Err(SendError::Closed),
@@ -241,99 +241,6 @@ impl<'c, S: Slots> Connection<'c, S> {
         }
     }
 
-    /// Tests the connection (T-3.4-4). With `custody`, also asks whether all that we sent has been processed;
-    /// the Pong may then rightly take long. One of each kind can be under way.
-    pub fn ping<T: Buf + ?Sized>(
-        &mut self,
-        now: Instant,
-        custody: bool,
-        tx: &mut T,
-    ) -> Result<(), SendError> {
-        match self.state {
-            State::Waiting => return Err(SendError::NotReady),
-            State::Starting | State::Open | State::Releasing => {}
-            State::Draining => return Err(SendError::Releasing),
-            State::Closing | State::Closed => return Err(SendError::Closed),
-        }
-        let busy = if custody { self.health.custody_ping.is_some() } else { self.health.ping.is_some() };
-        if busy {
-            return Err(SendError::TooMany);
-        }
-        // Some peers answer every Ping without its token, and with Custody: only a token proves that one.
-        let number = self.custody_number.wrapping_add(1);
-        let token = [number];
-        let mut writer = Writer::new(tx, Code::PING, if custody { &token } else { &[] })?;
-        if custody {
-            writer.option(ping::CUSTODY, &[])?;
-        }
-        writer.finish();
-        self.health.unsent = true;
-        if custody {
-            self.custody_number = number;
-            self.health.custody_ping = Some(now);
-        } else {
-            self.health.ping = Some(now);
-        }
-        Ok(())
-    }
-
-    /// Sends an Empty message: two bytes that refresh a NAT binding (T-3.4-2).
-    pub fn keep_alive<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Result<(), SendError> {
-        if self.state == State::Waiting {
-            return Err(SendError::NotReady);
-        }
-        self.may_answer()?;
-        Writer::new(tx, Code::EMPTY, &[])?.finish();
-        self.health.unsent = true;
-        Ok(())
-    }
-
-    /// Asks the peer to end the connection, orderly (D.3): it may be told for how many seconds not to come
-    /// back, and where to go instead (`host[:port]`, 1 to 255 bytes each). No request of ours follows.
-    pub fn release<T: Buf + ?Sized>(
-        &mut self,
-        now: Instant,
-        hold_off: Option<u32>,
-        alternatives: &[&str],
-        tx: &mut T,
-    ) -> Result<(), SendError> {
-        self.may_request()?;
-        let mut writer = Writer::new(tx, Code::RELEASE, &[])?;
-        writer.options(release::ALTERNATIVE_ADDRESS, alternatives)?;
-        if let Some(seconds) = hold_off {
-            writer.uint(release::HOLD_OFF, seconds.min(0x00ff_ffff))?;
-        }
-        self.check_size(&writer)?;
-        writer.finish();
-        self.health.unsent = true;
-        self.closed.get_or_insert(Closed::Local);
-        self.step(Input::WeRelease, Some(now + self.config.release_timeout));
-        Ok(())
-    }
-
-    /// Ends the connection at once, with an Abort that says why (at most 64 bytes of it).
-    pub fn abort<T: Buf + ?Sized>(&mut self, diagnostic: &str, tx: &mut T) {
-        let longest = diagnostic.len().min(64);
-        let text = (0..=longest).rev().find_map(|end| diagnostic.get(..end)).unwrap_or_default();
-        self.say_abort(format_args!("{text}"), None, tx);
-        self.end(Input::Stop, Closed::LocalAbort);
-    }
-
-    pub(super) fn say_pong<T: Buf + ?Sized>(
-        &mut self,
-        token: &[u8],
-        custody: bool,
-        tx: &mut T,
-    ) -> Result<(), WriteError> {
-        let mut writer = Writer::new(tx, Code::PONG, token)?;
-        if custody {
-            writer.option(ping::CUSTODY, &[])?;
-        }
-        writer.finish();
-        self.health.unsent = true;
-        Ok(())
-    }
-
     pub(super) fn say_too_large<T: Buf + ?Sized>(
         &mut self,
         token: &[u8],
@@ -348,7 +255,7 @@ impl<'c, S: Slots> Connection<'c, S> {
 
     /// T-5.3.1-3: nothing leaves that the peer does not take. What is over the base value has to wait until
     /// its CSM says more (T-3.3-4).
-    fn check_size<T: Buf + ?Sized>(&self, writer: &Writer<'_, T>) -> Result<(), SendError> {
+    pub(super) fn check_size<T: Buf + ?Sized>(&self, writer: &Writer<'_, T>) -> Result<(), SendError> {
         let limit = self.peer.max_message_size;
         match writer.extent().1 as u64 > limit.into() {
             true if self.state == State::Starting => Err(SendError::NotReady),

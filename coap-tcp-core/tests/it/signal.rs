@@ -33,17 +33,17 @@ fn t_5_4_5_pongs_are_matched_and_others_are_signs_of_life() {
     peer.conn.ping(rig.now, false, peer.tx).unwrap();
     assert_eq!(peer.conn.ping(rig.now, false, peer.tx), Err(SendError::TooMany));
     peer.conn.ping(rig.now, true, peer.tx).unwrap();
-    assert_eq!(rig.said_hex(), "00E2".to_owned() + "11E20120");
+    assert_eq!(rig.said_hex(), "00E2".to_owned() + "12E2100020");
     rig.wait(SECOND);
     rig.feed("01 E3 AA").unwrap();
     assert_eq!(rig.heard(), ["settled StrayPong"], "row 54");
     rig.feed("10 E3 20").unwrap();
     assert_eq!(rig.heard(), ["pong custody=false after=1s"], "no token, no custody");
-    rig.feed("11 E3 01 20").unwrap();
+    rig.feed("12 E3 10 00 20").unwrap();
     assert_eq!(rig.heard(), ["pong custody=true after=1s"]);
     let peer = rig.session.peer(&mut rig.tx);
     peer.conn.ping(rig.now, true, peer.tx).unwrap();
-    rig.feed("01 E3 02").unwrap();
+    rig.feed("02 E3 20 00").unwrap();
     assert_eq!(rig.heard(), ["pong custody=false after=0ns"], "T-5.4.1-4");
 }
 
@@ -132,6 +132,23 @@ fn t_5_4_1_5_a_handler_that_never_answers_costs_custody_only() {
     rig.answer("a");
     rig.due();
     assert_eq!(rig.said(), [r#"2.05 Content token=01 "a""#, "7.03 Pong token=02 Custody=0"]);
+}
+
+#[test]
+fn t_5_4_1_4_without_a_slot_to_wait_in_there_is_no_custody() {
+    static CONFIG: Config = Config::new();
+    let now = coap_tcp_core::Instant::ZERO;
+    let mut tx = Vec::new();
+    let slots = [const { Slot::<()>::FREE }; 1];
+    let mut session = Session::accept(&CONFIG, Vec::new(), slots, now, &mut tx).unwrap();
+    let later = frame(Code::POST, &[1], &[(11, b"later")], b"");
+    let input = [&[0x00, 0xE1][..], &later, &[0x11, 0xE2, 0x01, 0x20]].concat();
+    tx.clear();
+    let mut app = crate::rig::App::default();
+    session.receive(now, &input, &mut tx, |event, peer| app.on(event, peer)).unwrap();
+    assert_eq!(crate::rig::lines(&tx), ["7.03 Pong token=01"]);
+    let peer = session.peer(&mut tx);
+    assert_eq!(peer.conn.ping(now, true, peer.tx), Err(SendError::TooMany));
 }
 
 #[test]

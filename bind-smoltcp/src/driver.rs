@@ -189,9 +189,11 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
         let waits = self.layer.handle_turn(self.now, &mut self.session.peer(self.tx));
         self.expire();
         let sent = self.flush();
+        let flushed = self.tx.as_slice().is_empty();
         // After the flush there may be room for a keep-alive that waited for it, or a held Pong.
         self.expire();
-        read || (sent && (waits || self.session.is_blocked() || !self.tx.as_slice().is_empty()))
+        let says_more = (sent || flushed) && !self.tx.as_slice().is_empty();
+        read || says_more || (sent && (waits || self.session.is_blocked()))
     }
 
     /// Takes what the ring has up to its end. What stands behind its wrap comes with the next step, and what cannot

@@ -10,13 +10,14 @@ const DEVICE_REPLY: u16 = 512;
 /// For a device with two buffers of 1,152 bytes: what a server may send before it knows better (D-C-3).
 ///
 /// A request unanswered for 30 s is a dead connection (TCP-70); after a Release the server gets 2 s to close
-/// (TCP-80).
+/// (TCP-80). No idle time: the registration says how long the connection is wanted (F-8).
 pub const DEVICE: Config = Config::new()
     .block_wise(false)
     .reply_room(DEVICE_REPLY)
     .max_outstanding(1)
     .request_timeout(Some(Duration::from_secs(30)))
-    .release_timeout(Duration::from_secs(2));
+    .release_timeout(Duration::from_secs(2))
+    .idle_timeout(None);
 
 const LATE_CSM: Tolerance = {
     let mut tolerance = Tolerance::DEFAULT;
@@ -34,4 +35,25 @@ pub const SERVER: Config = Config::new()
     .csm_timeout(Duration::from_secs(10))
     .request_timeout(Some(Duration::from_secs(60)))
     .release_timeout(Duration::from_secs(5))
-    .drain_timeout(Duration::from_secs(5));
+    .drain_timeout(Duration::from_secs(5))
+    .idle_timeout(None);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use coap_tcp_core::{Buf, Fixed, Instant, Session, Slot};
+
+    #[test]
+    fn tcp_62_f_8_silence_ends_no_connection() {
+        for config in [DEVICE, SERVER.max_message_size(1152)] {
+            let (mut tx, slots) = (Fixed::<1152>::new(), [const { Slot::<()>::FREE }; 1]);
+            let now = Instant::ZERO;
+            let spill = Fixed::<1152>::new();
+            let mut session = Session::initiate(&config, spill, slots, now, &mut tx).unwrap();
+            session.receive(now, &[0x00, 0xe1], &mut tx, |_, _| {}).unwrap();
+            let said = tx.as_slice().len();
+            session.sent(now, said, 0);
+            assert_eq!(session.poll_timeout(), None);
+        }
+    }
+}

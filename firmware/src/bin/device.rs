@@ -22,8 +22,7 @@ use smoltcp::iface::{Interface, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::{Socket, SocketBuffer};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, Ipv4Address};
 
-/// No idle time: a registered device may be silent for as long as its registration holds (F-8).
-const CONFIG: Config = profile::DEVICE.idle_timeout(None);
+const CONFIG: Config = profile::DEVICE;
 /// A dead link is to be noticed within the patience of a test.
 const ADVICE: Advice = Advice { user_timeout: Some(Duration::from_secs(3)), ..Advice::initiator(&CONFIG) };
 const CLIENT: client::Config<'_> = client::Config::new("qemu")

@@ -126,10 +126,12 @@ impl App {
                 }
             },
             b"obs" if incoming.wants_observe() => {
-                let observer = peer.conn.observe(&incoming).unwrap();
-                self.observers.push(observer);
+                let observer = peer.conn.observe(&incoming);
                 let mut answer = peer.respond(&incoming, Code::CONTENT).unwrap();
-                answer.option(OptionNumber::OBSERVE, &[]).unwrap();
+                if let Ok(observer) = observer {
+                    answer.option(OptionNumber::OBSERVE, &[]).unwrap();
+                    self.observers.push(observer);
+                }
                 answer.finish().unwrap();
             }
             b"silent" => {}

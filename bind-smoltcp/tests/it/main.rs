@@ -1,6 +1,8 @@
 //! Two smoltcp stacks back to back, in virtual time.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "lwm2m")]
+mod device;
 mod exchange;
 mod narrow;
 mod ours;

@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
-use coap_tcp_core::{Buf, Closed, Config, ConfigError, Expired, Flow, Instant, Session, Shutdown};
+use coap_tcp_core::{Buf, Closed, Config, ConfigError, Expired, Flow, Instant, SendError, Session, Shutdown};
 
 use crate::layer::{Layer, Slots};
 use crate::pool::{Pooled, with_read_buffer};
@@ -86,7 +86,7 @@ impl<'c, L: Layer> Driver<'c, L> {
     pub fn turn(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> Turn {
         self.now = now;
         let read = self.read(cx, now, io);
-        let waits = !self.told && self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
+        let waits = self.serve_layer(cx, now);
         self.expire(now);
         if self.flush(cx, now, io).is_err() {
             self.session.handle_lost();
@@ -110,11 +110,28 @@ impl<'c, L: Layer> Driver<'c, L> {
         if due.is_some_and(|due| due <= now) { Turn::Again } else { Turn::Rest(due) }
     }
 
+    /// What other tasks have asked for. `true`: something waits for room.
+    fn serve_layer(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if self.told {
+            return false;
+        }
+        let mut peer = self.session.peer(&mut self.tx);
+        let empty = peer.tx.as_slice().is_empty();
+        let waits = self.layer.handle_turn(cx, now, &mut peer);
+        if waits && empty && peer.tx.as_slice().is_empty() {
+            // No flush makes room where there is no memory (row 71).
+            peer.conn.abort("out of memory", peer.tx);
+        }
+        waits
+    }
+
     /// Ends the connection orderly: what is owed is still answered, the peer closes.
     pub fn release(&mut self, now: Instant) {
         let peer = self.session.peer(&mut self.tx);
-        if peer.conn.release(now, None, &[], peer.tx).is_err() {
-            peer.conn.close();
+        match peer.conn.release(now, None, &[], peer.tx) {
+            // It is on its way already, and what is owed is still to be answered.
+            Ok(()) | Err(SendError::Releasing) => {}
+            Err(_) => peer.conn.close(),
         }
     }
 

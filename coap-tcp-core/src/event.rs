@@ -132,6 +132,8 @@ pub enum Expired<T> {
     CsmAssumed,
     /// A keep-alive has been written to `tx`.
     KeepAlive,
+    /// A Ping of ours got no Pong in time, but something else came: the peer lives (T-5.4-6).
+    PongMissing,
     /// A Ping of ours with Custody got no Pong in time. The peer need not be dead.
     CustodyRefused,
     /// A held Pong went out without Custody (T-5.4.1-5).

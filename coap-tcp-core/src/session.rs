@@ -108,7 +108,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         let conn = &mut self.conn;
         loop {
             if !conn.state().listens() {
-                return Ok(self.discard());
+                return Ok(self.discard(now));
             }
             let cut = self.rx.next_if(&mut input, &cutting, |code| conn.admits(code, tx));
             let event = match cut {
@@ -125,7 +125,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
             let event = match event {
                 Ok(event) => event,
                 Err(why) => {
-                    self.discard();
+                    self.discard(now);
                     return Err(why);
                 }
             };
@@ -155,9 +155,13 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         Flow::Drained
     }
 
-    fn discard(&mut self) -> Flow {
+    fn discard(&mut self, now: Instant) -> Flow {
+        let ended = self.rx.is_ended();
         self.rx.clear();
         self.frame_since = None;
+        if ended {
+            self.conn.handle_eof(now, false);
+        }
         Flow::Drained
     }
 
@@ -200,7 +204,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     /// See [`Connection::handle_timeout`].
     pub fn handle_timeout<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
         if self.frame_deadline().is_some_and(|at| at <= now) {
-            self.discard();
+            self.discard(now);
             return Some(Expired::Closed(self.conn.fail(Closed::FrameTimeout, tx)));
         }
         self.conn.handle_timeout(now, tx)

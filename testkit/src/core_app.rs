@@ -246,6 +246,7 @@ impl CoreApp {
             Expired::Request(_, tag) => Seen::Expired(tag),
             Expired::CsmAssumed => Seen::Timer("csm-assumed"),
             Expired::KeepAlive => Seen::Timer("keep-alive"),
+            Expired::PongMissing => Seen::Timer("pong-missing"),
             Expired::CustodyRefused => Seen::Timer("custody-refused"),
             Expired::CustodyGivenUp => Seen::Timer("custody-given-up"),
             // Noticed by `on_turn`, like every other end.

@@ -75,10 +75,7 @@ impl<S: Slots> Connection<'_, S> {
                 self.requests.take(key).map(|_| Expired::CustodyRefused)
             }
             Why::CustodyHold => self.give_up_custody(tx),
-            Why::Csm if self.config.tolerance.missing_csm => {
-                self.assume_csm(tx);
-                Some(Expired::CsmAssumed)
-            }
+            Why::Csm if self.config.tolerance.missing_csm => Some(self.assume_csm(tx)),
             Why::Csm => Some(Expired::Closed(self.fail(Closed::CsmTimeout, tx))),
             Why::Frame => Some(Expired::Closed(self.fail(Closed::FrameTimeout, tx))),
             Why::Idle => Some(Expired::Closed(self.end(Input::Stop, Closed::Idle))),
@@ -168,8 +165,10 @@ impl<S: Slots> Connection<'_, S> {
     /// Whatever came after the Ping is a sign of life as well (T-5.4-6).
     fn miss_pong(&mut self) -> Option<Expired<S::Tag>> {
         let sent = self.health.ping.take()?;
-        let silent = self.health.received <= sent;
-        silent.then(|| Expired::Closed(self.end(Input::Gone, Closed::PingTimeout)))
+        match self.health.received <= sent {
+            true => Some(Expired::Closed(self.end(Input::Gone, Closed::PingTimeout))),
+            false => Some(Expired::PongMissing),
+        }
     }
 
     /// A held Pong goes out as soon as what it waits for is answered (T-5.4.1-5), and there is room.
@@ -198,11 +197,11 @@ impl<S: Slots> Connection<'_, S> {
         Some(Expired::CustodyGivenUp)
     }
 
-    fn assume_csm<T: Buf + ?Sized>(&mut self, tx: &mut T) {
-        // A buffer that could not take our CSM in all this time is stalled, and judged as such.
-        if self.state == State::Waiting {
-            let _ = self.say_csm(tx);
+    fn assume_csm<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Expired<S::Tag> {
+        if self.state == State::Waiting && self.say_csm(tx).is_err() {
+            return Expired::Closed(self.end(Input::Stop, Closed::OutOfMemory));
         }
         self.step(Input::Csm, None);
+        Expired::CsmAssumed
     }
 }

@@ -56,6 +56,8 @@ impl<S: Slots> Connection<'_, S> {
 
     /// Asks the peer to end the connection, orderly (D.3): it may be told for how many seconds not to come
     /// back, and where to go instead (`host[:port]`, 1 to 255 bytes each). No request of ours follows.
+    ///
+    /// Before the peer's CSM it is [`SendError::NotReady`]: there is nothing yet to end orderly.
     pub fn release<T: Buf + ?Sized>(
         &mut self,
         now: Instant,
@@ -64,6 +66,9 @@ impl<S: Slots> Connection<'_, S> {
         tx: &mut T,
     ) -> Result<(), SendError> {
         self.may_request()?;
+        if self.state == State::Starting {
+            return Err(SendError::NotReady);
+        }
         let mut writer = Writer::new(tx, Code::RELEASE, &[])?;
         writer.options(release::ALTERNATIVE_ADDRESS, alternatives)?;
         if let Some(seconds) = hold_off {

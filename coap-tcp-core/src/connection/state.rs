@@ -54,7 +54,7 @@ impl State {
             (Self::Waiting | Self::Starting, Eof) => Self::Closed,
             (Self::Waiting, OurCsm) => Self::Starting,
             (Self::Starting, Csm) => Self::Open,
-            (Self::Starting | Self::Open, WeRelease) => Self::Releasing,
+            (Self::Open, WeRelease) => Self::Releasing,
 
             (Self::Starting | Self::Open | Self::Releasing, PeerReleases) => Self::Draining,
             (Self::Open | Self::Releasing, Eof) => Self::Draining,

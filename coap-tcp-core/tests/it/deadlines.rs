@@ -183,8 +183,9 @@ fn law_3_one_deadline_that_comes_to_nothing_does_not_hide_another() {
     // The Ping is missed but something has come; the held Pong finds no room; the request is over.
     rig.now = rig.now + 83 * SECOND;
     let mut none = coap_tcp_core::Fixed::<0>::new();
-    let first = rig.session.handle_timeout(rig.now, &mut none);
-    assert!(matches!(first, Some(Expired::Request(_, 1))), "{first:?}");
+    assert_eq!(rig.session.handle_timeout(rig.now, &mut none), Some(Expired::PongMissing));
+    let next = rig.session.handle_timeout(rig.now, &mut none);
+    assert!(matches!(next, Some(Expired::Request(_, 1))), "{next:?}");
     assert_eq!(rig.session.handle_timeout(rig.now, &mut none), None);
     assert!(rig.session.poll_timeout().is_none_or(|(at, _)| at > rig.now));
     rig.flush();
@@ -207,4 +208,17 @@ fn o_observations_have_no_deadline_but_their_cancel_has() {
     cancel.finish().unwrap();
     rig.flush();
     assert_eq!(rig.wait(93 * SECOND), [Expired::Request(id, 7)]);
+}
+
+#[test]
+fn row_71_a_csm_that_no_buffer_takes_ends_the_wait_for_theirs() {
+    let mut tolerance = coap_tcp_core::Tolerance::DEFAULT;
+    tolerance.missing_csm = true;
+    let config = Config::new().await_csm(true).tolerance(tolerance);
+    let mut rig = Rig::accept(config);
+    rig.now = rig.now + 30 * SECOND;
+    let mut none = coap_tcp_core::Fixed::<0>::new();
+    let ended = rig.session.handle_timeout(rig.now, &mut none);
+    assert_eq!(ended, Some(Expired::Closed(Closed::OutOfMemory)));
+    assert_eq!(rig.session.handle_timeout(rig.now, &mut none), None);
 }

@@ -55,7 +55,7 @@ fn row_62_a_ping_without_answer_ends_the_connection_unless_anything_comes() {
     rig.flush();
     rig.wait(20 * SECOND);
     rig.feed("00 00").unwrap();
-    assert_eq!(rig.wait(10 * SECOND), [], "T-5.4-6");
+    assert_eq!(rig.wait(10 * SECOND), [Expired::PongMissing], "T-5.4-6");
     let peer = rig.session.peer(&mut rig.tx);
     peer.conn.ping(rig.now, false, peer.tx).unwrap();
     rig.flush();
@@ -360,4 +360,12 @@ fn d_d_4_pings_without_end_are_bounded_by_tx() {
     };
     assert!(taken < 256, "{taken}");
     assert!(session.is_blocked());
+}
+
+#[test]
+fn row_1_a_release_does_not_stand_for_the_peers_csm() {
+    let mut rig = Rig::initiate(Config::new());
+    let peer = rig.session.peer(&mut rig.tx);
+    assert_eq!(peer.conn.release(rig.now, None, &[], peer.tx), Err(SendError::NotReady));
+    rig.feed("01 01 01").unwrap_err();
 }

@@ -2,12 +2,10 @@
 
 use thiserror::Error;
 
-use super::merge::{Extra, merge, write};
 use super::serve::Brief;
 use super::terms::Terms;
 use crate::buf::Buf;
-use crate::error::SendError;
-use crate::wire::{Block, BlockSize, Code, Message, OptionNumber, Token, Writer};
+use crate::wire::{Block, BlockSize, Code, Message, OptionNumber, Token};
 
 /// Why a transfer that we asked for has failed. The connection stays.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
@@ -191,24 +189,5 @@ const fn has_shape(block: Block, length: usize) -> bool {
         (BlockSize::Bert, false) => true,
         (_, true) => length == unit,
         (_, false) => length <= unit,
-    }
-}
-
-impl Block {
-    /// Writes the request that asks for this block of an answer: the request before without Block1, Size1,
-    /// Observe and payload (B-2.7-1, B-2.6-1). `options` are its own, sorted, and nothing but the token is in
-    /// `writer` yet. A FETCH is nothing without its payload: there the caller adds that again.
-    pub fn ask<'o, T: Buf + ?Sized>(
-        self,
-        writer: &mut Writer<'_, T>,
-        options: impl Iterator<Item = (OptionNumber, &'o [u8])>,
-    ) -> Result<(), SendError> {
-        let left_out = |number| {
-            let block = matches!(number, OptionNumber::BLOCK1 | OptionNumber::BLOCK2 | OptionNumber::SIZE1);
-            block || matches!(number, OptionNumber::OBSERVE | OptionNumber::IF_NONE_MATCH)
-        };
-        let options = options.filter(|&(number, _)| !left_out(number));
-        let extras = [Some(Extra::uint(OptionNumber::BLOCK2, Self { more: false, ..self }.value()))];
-        Ok(write(writer, merge(options, &extras))?)
     }
 }

@@ -151,6 +151,29 @@ impl Chunks {
         }
     }
 
+    /// Writes the request that asks for another block of the answer: as before, without Block1, Size1, Observe
+    /// and payload (B-2.7-1, B-2.6-1). `options` are those of the request as a whole, sorted, and nothing but
+    /// the token is in `writer` yet. A FETCH that was not cut is nothing without its payload: there the caller
+    /// adds that again.
+    pub fn ask<'o, T: Buf + ?Sized>(
+        &self,
+        block: Block,
+        writer: &mut Writer<'_, T>,
+        options: impl Iterator<Item = (OptionNumber, &'o [u8])>,
+    ) -> Result<(), SendError> {
+        let left_out = |number| {
+            let block = matches!(number, OptionNumber::BLOCK1 | OptionNumber::BLOCK2 | OptionNumber::SIZE1);
+            block || matches!(number, OptionNumber::OBSERVE | OptionNumber::IF_NONE_MATCH)
+        };
+        let options = options.filter(|&(number, _)| !left_out(number));
+        let tag = self.tag.filter(|_| self.is_cut());
+        let extras = [
+            Some(Extra::uint(OptionNumber::BLOCK2, Block { more: false, ..block }.value())),
+            tag.map(|tag| Extra::uint(OptionNumber::REQUEST_TAG, tag)),
+        ];
+        Ok(write(writer, merge(options, &extras))?)
+    }
+
     /// B-2.5-3: a 4.13 may want smaller blocks, or blocks at all. Where it names a Size1 below the body there
     /// is nothing to try.
     fn shrink(&mut self, response: &Message<'_>, block: Option<Block>) -> Next {

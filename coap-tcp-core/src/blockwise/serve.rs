@@ -109,6 +109,11 @@ impl Wanted {
         self.block1
     }
 
+    /// Whether it asks for nothing special.
+    pub const fn is_plain(&self) -> bool {
+        self.block1.is_none() && self.block2.is_none()
+    }
+
     /// Whether it asks for more of an answer of which it has the first block.
     pub fn continues(&self) -> bool {
         self.block1.is_none() && self.block2.is_some_and(|block| block.number > 0)

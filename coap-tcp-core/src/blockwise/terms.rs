@@ -25,10 +25,9 @@ pub struct Terms {
 impl Terms {
     /// Between a configuration of ours and what the peer has said.
     pub const fn new(ours: &Config, theirs: &Settings) -> Self {
-        let offers = theirs.block_wise || ours.tolerance.unannounced_blocks;
         Self {
             max_message_size: theirs.max_message_size,
-            may_offer: ours.block_wise && offers,
+            may_offer: theirs.block_wise || ours.tolerance.unannounced_blocks,
             bert_to_peer: theirs.bert(),
             bert_from_peer: ours.block_wise && ours.max_message_size > Settings::BASE.max_message_size,
             settled: true,
@@ -56,6 +55,11 @@ impl Terms {
     pub const fn bert_units(mut self, units: u16) -> Self {
         self.units = units;
         self
+    }
+
+    /// Whether the peer takes a whole message of so many bytes (T-5.3.1-3).
+    pub const fn takes(&self, size: usize) -> bool {
+        size <= self.max_message_size as usize
     }
 
     /// Whether the peer may use this size towards us: SZX 7 is reserved for those who have agreed on BERT

@@ -283,6 +283,17 @@ impl<'c, S: Slots> Connection<'c, S> {
 }
 
 impl<S: Slots, T: Buf + ?Sized> Answer<'_, '_, S, T> {
+    /// The code it was begun with.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Takes back all that was written, to give another answer instead.
+    pub fn restart(&mut self, code: Code) {
+        self.code = code;
+        self.writer.restart(code);
+    }
+
     /// Sends it, and settles what it answers. An error changes nothing: [`SendError::TooLarge`] asks for a
     /// smaller answer, [`SendError::Full`] for a later one.
     pub fn finish(self) -> Result<(), SendError> {

@@ -166,8 +166,27 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
     }
 
     /// The options written so far.
-    pub(crate) fn written(&self) -> Options<'_> {
+    pub fn written(&self) -> Options<'_> {
         Options::new(self.tx.as_slice().get(self.body..).unwrap_or_default())
+    }
+
+    /// The payload written so far.
+    pub fn written_payload(&self) -> &[u8] {
+        self.payload.and_then(|start| self.tx.as_slice().get(start..)).unwrap_or_default()
+    }
+
+    /// The size that the frame has if finished now.
+    pub fn size(&self) -> usize {
+        self.extent().1
+    }
+
+    /// Takes back options and payload, and changes the code.
+    pub(crate) fn restart(&mut self, code: Code) {
+        self.tx.truncate(self.body);
+        (self.last, self.payload) = (0, None);
+        if let Some(to) = self.tx.as_mut_slice().get_mut(self.start + GAP) {
+            *to = code.0;
+        }
     }
 
     /// Where the buffer ended before this frame, and the size that the frame has if finished now.

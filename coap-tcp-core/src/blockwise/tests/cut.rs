@@ -288,3 +288,17 @@ fn a_window_answers_each_block_by_making_the_body_again() {
     assert_eq!(window.length(), 10);
     assert_eq!(part, b"3456");
 }
+
+#[test]
+fn an_answer_begun_again_is_as_if_it_had_been_begun_so() {
+    let mut frame = alloc::vec![1, 2, 3];
+    let mut writer = Writer::new(&mut frame, Code::CONTENT, &[7, 7]).unwrap();
+    writer.option(OptionNumber::ETAG, b"tag").unwrap().payload(b"payload").unwrap();
+    assert_eq!(writer.written().count(), 1);
+    assert_eq!(writer.written_payload(), b"payload");
+    writer.restart(Code::BAD_REQUEST);
+    assert_eq!(writer.written().count(), 0);
+    writer.option(OptionNumber::IF_MATCH, b"").unwrap();
+    assert_eq!(writer.size(), writer.finish());
+    assert_eq!(frame[3..], message(Code::BAD_REQUEST, &[(OptionNumber::IF_MATCH, b"")], &[]));
+}

@@ -189,7 +189,7 @@ fn b_2_3_1_the_next_block_is_asked_for_with_the_size_that_came() {
     let mut writer = Writer::new(&mut writer_frame, Code::GET, &[]).unwrap();
     let observe =
         [(OptionNumber::OBSERVE, &b""[..]), PATH, (OptionNumber::BLOCK1, &[8]), (OptionNumber::SIZE1, &[99])];
-    block(3, true, BlockSize::B32).ask(&mut writer, observe.into_iter()).unwrap();
+    Chunks::new().ask(block(3, true, BlockSize::B32), &mut writer, observe.into_iter()).unwrap();
     writer.finish();
     let request = Message::parse(&writer_frame).unwrap();
     assert_eq!(request.options().count(), 2, "B-2.7-1: path and Block2 alone");

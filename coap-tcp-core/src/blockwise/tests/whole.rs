@@ -62,7 +62,7 @@ proptest! {
             let mut request = Vec::new();
             let mut writer = Writer::new(&mut request, Code::GET, &[]).unwrap();
             match ask {
-                Some(block) => block.ask(&mut writer, [PATH].into_iter()).unwrap(),
+                Some(block) => Chunks::new().ask(block, &mut writer, [PATH].into_iter()).unwrap(),
                 None => drop(writer.option(PATH.0, PATH.1).unwrap()),
             }
             writer.finish();

@@ -162,7 +162,7 @@ fn consume(store: &mut [u8], len: &mut usize, n: usize) {
     *len -= n;
 }
 
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", test))]
 impl Buf for alloc::vec::Vec<u8> {
     fn as_slice(&self) -> &[u8] {
         self
@@ -255,7 +255,6 @@ mod tests {
     fn every_buffer_keeps_the_contract() {
         behaves(&mut Fixed::<8>::new(), Some(8));
         behaves(&mut Slice::new(&mut [0; 8]), Some(8));
-        #[cfg(feature = "alloc")]
         behaves(&mut alloc::vec::Vec::new(), None);
         #[cfg(feature = "bytes")]
         behaves(&mut bytes::BytesMut::new(), None);

@@ -160,10 +160,10 @@ impl<B: Buf> Deframer<B> {
     }
 
     fn forget_done(&mut self) {
-        if self.done as usize == self.spill.as_slice().len() {
-            self.spill.release();
-        } else {
-            self.spill.consume(self.done as usize);
+        match self.done as usize {
+            0 => {}
+            done if done == self.spill.as_slice().len() => self.spill.release(),
+            done => self.spill.consume(done),
         }
         self.done = 0;
     }
@@ -216,9 +216,7 @@ impl<B: Buf> Deframer<B> {
             if input.is_empty() {
                 return Ok(Cut::Nothing);
             }
-            if self.done > 0 {
-                self.forget_done();
-            }
+            self.forget_done();
             let (taken, rest) = input.split_at_checked(need).unwrap_or((input, &[]));
             self.spill.append(taken)?;
             *input = rest;
@@ -298,3 +296,6 @@ fn look(bytes: &[u8], cutting: &Cutting) -> Result<Look, StreamError> {
 fn oversized(head: Head, frame: &[u8]) -> Cut<'_> {
     Cut::Oversized { head, token: frame.get(head.fixed..head.fixed + head.token).unwrap_or_default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,7 +139,7 @@ impl<T> Slots for &mut [Slot<T>] {
     }
 }
 
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", test))]
 impl<T> Slots for alloc::vec::Vec<Slot<T>> {
     type Tag = T;
 

@@ -70,3 +70,6 @@ impl State {
         !matches!(self, Self::Closing | Self::Closed)
     }
 }
+
+#[cfg(test)]
+mod tests;

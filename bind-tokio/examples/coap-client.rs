@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bind_tokio::core::uri::{Scheme, Uri};
-use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber};
+use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber, Tolerance};
 use bind_tokio::{Direction, Draft, Endpoint, Handle, Received, Reply, Wiretap};
 use clap::{Parser, ValueEnum};
 
@@ -115,10 +115,12 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
 #[tokio::main(flavor = "current_thread")]
 async fn run(arguments: &Arguments, request: Prepared) -> Result<(), Failure> {
     let Prepared { host, port, draft } = request;
-    // Some servers ignore a Release: a second is enough to find out.
+    // Some servers take blocks without saying so, and some ignore a Release: a second is enough to find out.
+    let mut tolerance = Tolerance::DEFAULT;
+    tolerance.unannounced_blocks = true;
     let config = Config::new()
         .max_message_size(1024 * 1024 + 256)
-        .block_wise(false)
+        .tolerance(tolerance)
         .release_timeout(Duration::from_secs(1));
     let endpoint = Endpoint::new(config);
     let stream =

@@ -25,6 +25,7 @@ pub struct Endpoint {
     clock: Clock,
     connect_timeout: Duration,
     max_connections: usize,
+    body_limit: usize,
 }
 
 impl Endpoint {
@@ -36,6 +37,7 @@ impl Endpoint {
             clock: Clock::start(),
             connect_timeout: Duration::from_secs(10),
             max_connections: 10_000,
+            body_limit: 1024 * 1024,
         }
     }
 
@@ -50,6 +52,14 @@ impl Endpoint {
     #[must_use]
     pub const fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = max;
+        self
+    }
+
+    /// The most bytes of a body that comes in blocks, see [`Coap::body_limit`]; 1 MiB. What makes its own
+    /// layers tells them itself.
+    #[must_use]
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
         self
     }
 
@@ -94,6 +104,7 @@ impl Endpoint {
         S: Service,
     {
         let (layer, handle) = Coap::with_handle(service);
+        let layer = layer.body_limit(self.body_limit);
         (handle, self.drive(io, Role::Initiator, layer, std::future::pending()))
     }
 
@@ -149,7 +160,9 @@ impl Listener {
         mut service: impl FnMut(SocketAddr) -> S,
         shutdown: impl Future<Output = ()>,
     ) {
-        self.serve_layers(|address| Coap::new(service(address)), |stream, _| stream, shutdown).await;
+        let limit = self.endpoint.body_limit;
+        let layer = |address| Coap::new(service(address)).body_limit(limit);
+        self.serve_layers(layer, |stream, _| stream, shutdown).await;
     }
 
     /// [`Listener::serve`] for any [`Layer`], over what `wrap` makes of the TCP stream.

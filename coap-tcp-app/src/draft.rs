@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use coap_tcp_core::uri::{Destination, Uri};
-use coap_tcp_core::wire::{OwnedMessage, Writer};
+use coap_tcp_core::wire::{Block, OwnedMessage, Writer};
 use coap_tcp_core::{Buf, Code, Message, OptionNumber, WriteError};
 
 /// A message that came, kept whole in one allocation. [`OwnedMessage::view`] reads it.
@@ -111,6 +111,29 @@ impl Draft {
         self.code
     }
 
+    /// What another writer has written so far.
+    pub(crate) fn of<T: Buf + ?Sized>(code: Code, written: &Writer<'_, T>) -> Self {
+        let copy = |(number, value): (OptionNumber, &[u8])| (number, Bytes::copy_from_slice(value));
+        let payload = Bytes::copy_from_slice(written.written_payload());
+        Self { code, options: written.written().map(copy).collect(), payload }
+    }
+
+    /// The options, sorted.
+    pub(crate) fn options(&self) -> impl Iterator<Item = (OptionNumber, &[u8])> + Clone {
+        self.options.iter().map(|(number, value)| (*number, &**value))
+    }
+
+    /// The payload.
+    pub(crate) const fn body(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// Whether it asks for a later block by itself, so that its author wants to see blocks.
+    pub(crate) fn asks_for_rest(&self) -> bool {
+        let mut blocks = self.options().filter(|&(number, _)| number == OptionNumber::BLOCK2);
+        blocks.any(|(_, value)| Block::read(value).is_none_or(|block| block.number > 0))
+    }
+
     /// Whether it has an option.
     pub(crate) fn has(&self, number: OptionNumber) -> bool {
         self.options.iter().any(|&(n, _)| n == number)
@@ -144,6 +167,23 @@ fn decode(text: &str) -> Bytes {
         rest = if value.is_some() { &after[2..] } else { after };
     }
     bytes.into()
+}
+
+/// Keeps a message whose body came in blocks: without Block options, and with all of its body.
+pub(crate) fn keep_with(first: &Message<'_>, body: &[u8]) -> Received {
+    let mut frame = Vec::with_capacity(body.len() + 64);
+    let blocks = [OptionNumber::BLOCK1, OptionNumber::BLOCK2, OptionNumber::SIZE2];
+    let written =
+        Writer::new(&mut frame, first.code, first.token).map_err(WriteError::from).and_then(|mut to| {
+            first
+                .options()
+                .filter(|(number, _)| !blocks.contains(number))
+                .try_for_each(|(number, value)| to.option(number, value).map(drop))?;
+            to.payload(body)?;
+            Ok(to.finish())
+        });
+    debug_assert!(written.is_ok(), "a Vec has room");
+    OwnedMessage::new(frame.into()).expect("the core wrote it")
 }
 
 /// Keeps a message beyond its event.

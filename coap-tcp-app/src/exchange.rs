@@ -1,12 +1,15 @@
 //! One request of ours, seen from the task that made it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
-use coap_tcp_core::{Closed, Failure, RequestId, SendError};
+use coap_tcp_core::blockwise::{Fault, Terms};
+use coap_tcp_core::wire::Writer;
+use coap_tcp_core::{Buf, Closed, Failure, Message, OptionNumber, RequestId, SendError};
 
 use crate::draft::{Draft, Received};
+use crate::transfer::{Came, Transfer};
 
 /// Notifications kept for a task that does not take them; then the oldest goes.
 const INBOX: usize = 16;
@@ -33,6 +36,18 @@ pub enum RequestError {
     /// It was answered in a way that cannot be used (C-5.4.1-3, D-C-5).
     #[error("unusable answer: {0:?}")]
     Failed(Failure),
+    /// It came in blocks that do not make a body (row 49).
+    #[error("transfer failed: {0}")]
+    Blocks(Fault),
+}
+
+/// What the asking side wants of an exchange that it does not want any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wish {
+    /// Its answer is not waited for.
+    Forget,
+    /// Its observation is to be cancelled on the wire (O-7.4-1).
+    Deregister,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,12 +64,19 @@ pub struct Tag(pub(crate) Arc<Exchange>);
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) draft: Draft,
+    /// The observation that this fetches the rest of a notification for (B-2.6-1).
+    observation: Option<Arc<Self>>,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
     stage: Stage,
+    /// What was wished before it was sent.
+    wish: Option<Wish>,
+    transfer: Transfer,
+    /// Of an observation: the fetch of the rest of its last notification.
+    fetch: Weak<Exchange>,
     inbox: VecDeque<Result<Received, RequestError>>,
     skipped: u64,
     waker: Option<Waker>,
@@ -62,20 +84,107 @@ struct Inner {
 
 impl Exchange {
     pub(crate) fn new(draft: Draft) -> Arc<Self> {
-        let inner = Inner { stage: Stage::Queued, inbox: VecDeque::new(), skipped: 0, waker: None };
-        Arc::new(Self { draft, inner: Mutex::new(inner) })
+        Self::make(draft, None)
+    }
+
+    fn make(draft: Draft, observation: Option<Arc<Self>>) -> Arc<Self> {
+        let inner = Inner {
+            stage: Stage::Queued,
+            wish: None,
+            transfer: Transfer::default(),
+            fetch: Weak::new(),
+            inbox: VecDeque::new(),
+            skipped: 0,
+            waker: None,
+        };
+        Arc::new(Self { draft, observation, inner: Mutex::new(inner) })
+    }
+
+    /// For the rest of a notification; what it brings is brought to the observation.
+    pub(crate) fn fetch(self: &Arc<Self>) -> Arc<Self> {
+        let fetch = Self::make(self.draft.clone(), Some(self.clone()));
+        self.lock().fetch = Arc::downgrade(&fetch);
+        fetch
+    }
+
+    /// The fetch of a notification that a newer one has come after.
+    pub(crate) fn outdated(&self) -> Option<Arc<Self>> {
+        core::mem::take(&mut self.lock().fetch).upgrade()
+    }
+
+    /// Writes its next message. `tag` tells operations of one connection apart.
+    pub(crate) fn write<T: Buf + ?Sized>(
+        &self,
+        tag: &mut u32,
+        writer: &mut Writer<'_, T>,
+        terms: &Terms,
+    ) -> Result<(), SendError> {
+        self.lock().transfer.write(&self.draft, tag, writer, terms)
+    }
+
+    /// Takes a response. `true`: there is another message to be sent.
+    pub(crate) fn take(&self, response: &Message<'_>, terms: &Terms, limit: usize) -> bool {
+        let came = {
+            let mut inner = self.lock();
+            let came = inner.transfer.take(&self.draft, response, terms, limit);
+            if matches!(came, Came::Next) {
+                let wanted = inner.stage != Stage::Over;
+                inner.stage = if wanted { Stage::Queued } else { Stage::Over };
+                return wanted;
+            }
+            came
+        };
+        match came {
+            Came::Answer(answer) => self.deliver(Ok(answer), true),
+            Came::Fault(fault) => self.deliver(Err(RequestError::Blocks(fault)), true),
+            Came::Next => {}
+        }
+        false
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How far it is. A fetch is over with its observation.
     pub(crate) fn stage(&self) -> Stage {
-        self.lock().stage
+        match &self.observation {
+            Some(observation) if observation.stage() == Stage::Over => Stage::Over,
+            _ => self.lock().stage,
+        }
     }
 
-    pub(crate) fn set_sent(&self, id: RequestId) {
-        self.lock().stage = Stage::Sent(id);
+    /// It has been sent. What was wished before that is to be done now.
+    pub(crate) fn set_sent(&self, id: RequestId) -> Option<Wish> {
+        let mut inner = self.lock();
+        let left = core::mem::replace(&mut inner.stage, Stage::Sent(id)) == Stage::Over;
+        let observes = self.draft.has(OptionNumber::OBSERVE);
+        let left = left.then_some(if observes { Wish::Deregister } else { Wish::Forget });
+        inner.wish.take().or(left)
+    }
+
+    /// Wishes it cancelled on the wire. `true`: that is for the caller to see to, since it has been sent.
+    pub(crate) fn cancel(&self) -> bool {
+        let mut inner = self.lock();
+        if inner.stage == Stage::Queued {
+            inner.wish = Some(Wish::Deregister);
+        }
+        matches!(inner.stage, Stage::Sent(_))
+    }
+
+    /// Nobody waits for it any more. What has not been sent never will be; else the wish is for the caller to
+    /// see to.
+    pub(crate) fn leave(&self) -> Option<Wish> {
+        let mut inner = self.lock();
+        let observes = self.draft.has(OptionNumber::OBSERVE);
+        match inner.stage {
+            Stage::Sent(_) if observes => Some(Wish::Deregister),
+            Stage::Sent(_) => Some(Wish::Forget),
+            Stage::Queued | Stage::Over => {
+                inner.stage = Stage::Over;
+                None
+            }
+        }
     }
 
     /// Ends it from the asking side, and tells how far it was.
@@ -85,6 +194,12 @@ impl Exchange {
 
     /// Brings an answer; `last` ends it.
     pub(crate) fn deliver(&self, answer: Result<Received, RequestError>, last: bool) {
+        if let Some(observation) = &self.observation {
+            if self.abandon() != Stage::Over {
+                observation.deliver(answer, false);
+            }
+            return;
+        }
         let waker = {
             let mut inner = self.lock();
             if inner.inbox.len() == INBOX {
@@ -103,7 +218,12 @@ impl Exchange {
     }
 
     pub(crate) fn close(&self, why: Closed) {
-        let sent = matches!(self.stage(), Stage::Sent(_));
+        if self.observation.is_some() {
+            // The observation hears of it, too.
+            self.abandon();
+            return;
+        }
+        let sent = matches!(self.stage(), Stage::Sent(_)) || self.lock().transfer.is_under_way();
         self.deliver(Err(RequestError::Closed { why, sent }), true);
     }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use coap_tcp_core::{Closed, Code, Observer, OptionNumber, SendError, Ticket};
+use coap_tcp_core::blockwise::Wanted;
+use coap_tcp_core::{Closed, Code, Observer, SendError, Ticket};
 
 use crate::draft::{Draft, Received};
-use crate::exchange::{Exchange, RequestError, Stage};
+use crate::exchange::{Exchange, RequestError, Wish};
 
 /// Requests that wait to be sent, for one connection. More callers wait for their turn.
 const QUEUE: usize = 64;
@@ -18,18 +19,16 @@ const QUEUE: usize = 64;
 /// What other tasks ask of a connection's own.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Request(Arc<Exchange>),
     /// Cancel on the wire (O-7.4-1).
     Deregister(Arc<Exchange>),
     /// Nobody waits for it any more.
     Forget(Arc<Exchange>),
-    Answer(Ticket, Draft),
+    Answer(Ticket, Draft, Wanted),
     Ping(Arc<PingCell>),
     Release {
         hold_off: Option<u32>,
         alternatives: Vec<String>,
     },
-    Abort(String),
 }
 
 #[derive(Debug)]
@@ -41,14 +40,18 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     waker: Option<Waker>,
+    /// Ends the connection before anything else is said.
+    pub(crate) abort: Option<String>,
+    /// What makes room or is owed: it goes before requests of ours, which may have to wait for it.
     pub(crate) queue: VecDeque<Command>,
-    /// Requests among them, and who waits for a place.
-    requests: usize,
-    places: Vec<Waker>,
+    pub(crate) requests: VecDeque<Arc<Exchange>>,
+    /// Who waits for a place among the requests.
+    places: Waiters,
     /// Observed resources with something unsent, in the order in which they changed.
     pub(crate) dirty: Vec<Dirty>,
     pub(crate) closed: Option<Closed>,
-    closed_wakers: Vec<Waker>,
+    /// Who waits for that.
+    ends: Waiters,
 }
 
 /// What an observer has not been sent yet.
@@ -65,6 +68,8 @@ pub(crate) struct Dirty {
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) observer: Observer,
+    /// How its notifications are cut (B-2.6-1).
+    pub(crate) wanted: Wanted,
     pub(crate) over: AtomicBool,
     skipped: AtomicU64,
     /// Over TCP the value of Observe means nothing (O-7.1-1), but some peers take a notification whose number
@@ -82,7 +87,7 @@ impl Shared {
     }
 
     /// Leaves a command, unless it is too late.
-    fn push(&self, command: Command) -> Result<(), Closed> {
+    pub(crate) fn push(&self, command: Command) -> Result<(), Closed> {
         let waker = {
             let mut commands = self.lock();
             if let Some(why) = commands.closed {
@@ -104,75 +109,109 @@ impl Shared {
     }
 
     /// Leaves a request as soon as there is a place for it.
-    fn poll_ask(&self, cx: &Context<'_>, exchange: &Arc<Exchange>) -> Poll<Result<(), Closed>> {
+    fn poll_ask(
+        &self,
+        cx: &Context<'_>,
+        exchange: &Arc<Exchange>,
+        place: &mut Place<'_>,
+    ) -> Poll<Result<(), Closed>> {
         let waker = {
             let mut commands = self.lock();
             if let Some(why) = commands.closed {
                 return Poll::Ready(Err(why));
             }
-            if commands.requests >= QUEUE {
-                wait(&mut commands.places, cx);
+            if commands.requests.len() >= QUEUE {
+                commands.places.wait(&mut place.number, cx);
                 return Poll::Pending;
             }
-            commands.requests += 1;
-            commands.queue.push_back(Command::Request(exchange.clone()));
+            commands.requests.push_back(exchange.clone());
             commands.waker.take()
         };
         wake(waker);
         Poll::Ready(Ok(()))
     }
 
-    /// The next command, which leaves the queue.
-    pub(crate) fn pop(&self) -> Option<Command> {
-        let mut commands = self.lock();
-        let command = commands.queue.pop_front()?;
-        commands.requests -= usize::from(matches!(command, Command::Request(_)));
-        Some(command)
+    pub(crate) fn pop_command(&self) -> Option<Command> {
+        self.lock().queue.pop_front()
     }
 
-    /// The same once more, later.
-    pub(crate) fn put_back(&self, command: Command) {
-        let mut commands = self.lock();
-        commands.requests += usize::from(matches!(command, Command::Request(_)));
-        commands.queue.push_front(command);
+    pub(crate) fn pop_request(&self) -> Option<Arc<Exchange>> {
+        self.lock().requests.pop_front()
     }
 
     /// Lets those in who wait for a place, if there is one: once a turn, and all, since some may have left.
     pub(crate) fn let_in(&self) {
         let waiting = {
             let mut commands = self.lock();
-            if commands.requests >= QUEUE {
+            if commands.requests.len() >= QUEUE {
                 return;
             }
-            core::mem::take(&mut commands.places)
+            commands.places.take()
         };
         waiting.into_iter().for_each(Waker::wake);
     }
 
     pub(crate) fn close(&self, why: Closed) {
-        let (commands, wakers) = {
+        let (commands, requests, wakers) = {
             let mut commands = self.lock();
             commands.closed = Some(why);
             commands.dirty.clear();
-            let mut wakers = core::mem::take(&mut commands.closed_wakers);
-            wakers.append(&mut commands.places);
-            (core::mem::take(&mut commands.queue), wakers)
+            let wakers = commands.ends.take().into_iter().chain(commands.places.take());
+            let wakers: Vec<Waker> = wakers.collect();
+            (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.requests), wakers)
         };
+        requests.into_iter().for_each(|exchange| exchange.close(why));
         for command in commands {
-            match command {
-                Command::Request(exchange) => exchange.close(why),
-                Command::Ping(cell) => cell.deliver(Err(why)),
-                _ => {}
+            if let Command::Ping(cell) = command {
+                cell.deliver(Err(RequestError::Closed { why, sent: false }));
             }
         }
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Remembers whom to wake, once.
-fn wait(wakers: &mut Vec<Waker>, cx: &Context<'_>) {
-    if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
-        wakers.push(cx.waker().clone());
+/// Whom to wake, once each. Who goes away is forgotten.
+#[derive(Debug, Default)]
+struct Waiters {
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
+}
+
+impl Waiters {
+    fn wait(&mut self, number: &mut Option<u64>, cx: &Context<'_>) {
+        let mine = self.wakers.iter_mut().find(|(other, _)| Some(*other) == *number);
+        if let Some((_, waker)) = mine {
+            waker.clone_from(cx.waker());
+            return;
+        }
+        self.wakers.push((self.next, cx.waker().clone()));
+        *number = Some(self.next);
+        self.next += 1;
+    }
+
+    fn take(&mut self) -> Vec<Waker> {
+        self.wakers.drain(..).map(|(_, waker)| waker).collect()
+    }
+}
+
+/// A place among [`Waiters`], given up when dropped.
+struct Place<'s> {
+    shared: &'s Shared,
+    which: fn(&mut Commands) -> &mut Waiters,
+    number: Option<u64>,
+}
+
+impl<'s> Place<'s> {
+    const fn new(shared: &'s Shared, which: fn(&mut Commands) -> &mut Waiters) -> Self {
+        Self { shared, which, number: None }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            (self.which)(&mut self.shared.lock()).wakers.retain(|(other, _)| *other != number);
+        }
     }
 }
 
@@ -210,17 +249,20 @@ impl Handle {
 
     async fn ask(&self, draft: Draft) -> Result<Asking, RequestError> {
         let exchange = Exchange::new(draft);
-        poll_fn(|cx| self.shared.poll_ask(cx, &exchange))
+        let mut place = Place::new(&self.shared, |commands| &mut commands.places);
+        poll_fn(|cx| self.shared.poll_ask(cx, &exchange, &mut place))
             .await
             .map_err(|why| RequestError::Closed { why, sent: false })?;
         Ok(Asking { shared: self.shared.clone(), exchange })
     }
 
     /// Sends a Ping and waits for its Pong; gives the round trip time. With several callers at once, all get
-    /// the Pong of the first (T-5.4-5).
-    pub async fn ping(&self) -> Result<Duration, Closed> {
+    /// the Pong of the first (T-5.4-5). Without one [`RequestError::Timeout`] says that something else came
+    /// meanwhile; else the connection is over.
+    pub async fn ping(&self) -> Result<Duration, RequestError> {
         let cell = Arc::new(PingCell::default());
-        self.shared.push(Command::Ping(cell.clone()))?;
+        let closed = |why| RequestError::Closed { why, sent: false };
+        self.shared.push(Command::Ping(cell.clone())).map_err(closed)?;
         poll_fn(|cx| cell.poll(cx)).await
     }
 
@@ -240,17 +282,25 @@ impl Handle {
 
     /// Ends the connection at once, and tells the peer why.
     pub fn abort(&self, diagnostic: &str) {
-        let _ = self.shared.push(Command::Abort(diagnostic.to_owned()));
+        let waker = {
+            let mut commands = self.shared.lock();
+            commands.abort = Some(diagnostic.to_owned());
+            commands.waker.take()
+        };
+        wake(waker);
     }
 
     /// Waits until the connection is over, and tells why it is.
     pub fn closed(&self) -> impl Future<Output = Closed> + use<'_> {
-        poll_fn(|cx| {
+        let mut place = Place::new(&self.shared, |commands| &mut commands.ends);
+        poll_fn(move |cx| {
+            // All of it belongs to the future, so that it goes with it.
+            let place = &mut place;
             let mut commands = self.shared.lock();
             match commands.closed {
                 Some(why) => Poll::Ready(why),
                 None => {
-                    wait(&mut commands.closed_wakers, cx);
+                    commands.ends.wait(&mut place.number, cx);
                     Poll::Pending
                 }
             }
@@ -272,15 +322,10 @@ struct Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        let exchange = self.exchange.clone();
-        let command = match exchange.stage() {
-            Stage::Over => return,
-            Stage::Queued => {
-                exchange.abandon();
-                return;
-            }
-            Stage::Sent(_) if exchange.draft.has(OptionNumber::OBSERVE) => Command::Deregister(exchange),
-            Stage::Sent(_) => Command::Forget(exchange),
+        let command = match self.exchange.leave() {
+            None => return,
+            Some(Wish::Deregister) => Command::Deregister(self.exchange.clone()),
+            Some(Wish::Forget) => Command::Forget(self.exchange.clone()),
         };
         // Over already: nothing to take back.
         let _ = self.shared.push(command);
@@ -307,7 +352,7 @@ impl Observation {
 
     /// Cancels it on the wire and waits for the answer, passing over what was under way (O-7.4-3).
     pub async fn cancel(mut self) -> Result<Received, RequestError> {
-        if let Stage::Sent(_) = self.asking.exchange.stage() {
+        if self.asking.exchange.cancel() {
             let deregister = Command::Deregister(self.asking.exchange.clone());
             let closed = |why| RequestError::Closed { why, sent: true };
             self.asking.shared.push(deregister).map_err(closed)?;
@@ -331,17 +376,18 @@ impl Observation {
 pub struct Deferred {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
+    wanted: Wanted,
 }
 
 impl Deferred {
-    pub(crate) const fn new(shared: Arc<Shared>, ticket: Ticket) -> Self {
-        Self { shared, ticket: Some(ticket) }
+    pub(crate) const fn new(shared: Arc<Shared>, ticket: Ticket, wanted: Wanted) -> Self {
+        Self { shared, ticket: Some(ticket), wanted }
     }
 
     /// Gives the answer. An error: the connection is over, and with it the request (T-3.3-13).
     pub fn respond(mut self, draft: Draft) -> Result<(), Closed> {
         match self.ticket.take() {
-            Some(ticket) => self.shared.push(Command::Answer(ticket, draft)),
+            Some(ticket) => self.shared.push(Command::Answer(ticket, draft, self.wanted)),
             None => Ok(()),
         }
     }
@@ -350,7 +396,8 @@ impl Deferred {
 impl Drop for Deferred {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            let _ = self.shared.push(Command::Answer(ticket, Draft::new(Code::INTERNAL_SERVER_ERROR)));
+            let answer = Draft::new(Code::INTERNAL_SERVER_ERROR);
+            let _ = self.shared.push(Command::Answer(ticket, answer, self.wanted));
         }
     }
 }
@@ -420,9 +467,10 @@ impl Drop for Notifier {
 }
 
 impl Watch {
-    pub(crate) fn new(observer: Observer) -> Arc<Self> {
+    pub(crate) fn new(observer: Observer, wanted: &Wanted) -> Arc<Self> {
         Arc::new(Self {
             observer,
+            wanted: wanted.notification(),
             over: AtomicBool::new(false),
             skipped: AtomicU64::new(0),
             number: AtomicU32::new(1),
@@ -438,7 +486,7 @@ pub(crate) struct PingCell {
 
 #[derive(Debug, Default)]
 struct PingState {
-    result: Option<Result<Duration, Closed>>,
+    result: Option<Result<Duration, RequestError>>,
     waker: Option<Waker>,
 }
 
@@ -447,7 +495,7 @@ impl PingCell {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn deliver(&self, result: Result<Duration, Closed>) {
+    pub(crate) fn deliver(&self, result: Result<Duration, RequestError>) {
         let waker = {
             let mut inner = self.lock();
             inner.result = Some(result);
@@ -456,7 +504,7 @@ impl PingCell {
         wake(waker);
     }
 
-    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Duration, Closed>> {
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Duration, RequestError>> {
         let mut inner = self.lock();
         match inner.result.take() {
             Some(result) => Poll::Ready(result),

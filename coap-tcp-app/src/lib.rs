@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod bodies;
 pub mod coap;
 pub mod draft;
 pub mod driver;
@@ -12,6 +13,7 @@ pub mod handle;
 pub mod layer;
 pub mod pool;
 pub mod service;
+mod transfer;
 
 pub use coap::Coap;
 pub use coap_tcp_core as core;

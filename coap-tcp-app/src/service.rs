@@ -1,17 +1,21 @@
 //! What a CoAP server does with requests.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use coap_tcp_core::{Answer, Code, Incoming, OptionNumber, Refusal, SendError};
+use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
+use coap_tcp_core::wire::Writer;
+use coap_tcp_core::{Code, Incoming, Instant, OptionNumber, Refusal, SendError};
 
+use crate::bodies::{Answering, Bodies};
 use crate::draft::Draft;
 use crate::exchange::Tag;
 use crate::handle::{Deferred, Handle, Notifier, Shared, Watch};
-use crate::layer::{Lent, Slots};
+use crate::layer::Lent;
 use crate::pool::Pooled;
 
-/// Critical options that a [`Service`] is taken to understand; others are answered 4.02 (C-5.4.1-2).
+/// Critical options that a [`Service`] is taken to understand, or that are seen to for it; others are answered 4.02 (C-5.4.1-2).
 pub const KNOWN_OPTIONS: &[OptionNumber] = &[
     OptionNumber::IF_MATCH,
     OptionNumber::URI_HOST,
@@ -20,9 +24,12 @@ pub const KNOWN_OPTIONS: &[OptionNumber] = &[
     OptionNumber::URI_PATH,
     OptionNumber::URI_QUERY,
     OptionNumber::ACCEPT,
+    OptionNumber::BLOCK2,
+    OptionNumber::BLOCK1,
 ];
 
-/// Serves the requests of one connection. It is called on the connection's task, so it may not block: what
+/// Serves the requests of one connection. Bodies that come in blocks have been put together, and answers that
+/// are too large are cut; a GET may be asked again for each block of its answer. It is called on the connection's task, so it may not block: what
 /// takes time is [deferred](Reply::defer) to another task.
 pub trait Service: Send + 'static {
     /// Serves a request that has passed the checks of [`Incoming::refusal`]. What is neither answered nor
@@ -53,20 +60,72 @@ pub struct Reply<'r, 'a, 'c> {
     pub(crate) request: &'r Incoming<'r>,
     pub(crate) peer: &'r mut Lent<'a, 'c, Tag>,
     pub(crate) link: &'r mut Link,
+    pub(crate) bodies: &'r mut Bodies,
+    pub(crate) wanted: Wanted,
+    pub(crate) terms: Terms,
+    pub(crate) now: Instant,
 }
 
-/// The answer under way: options in the order of their numbers, then the payload, then `finish`.
-pub type Responding<'x, 'c> = Answer<'x, 'c, Slots<Tag>, Pooled>;
+/// The answer under way: options in the order of their numbers, then the payload, then `finish`. Dropped
+/// before, it is as if never begun.
+#[derive(Debug)]
+#[must_use = "nothing is sent before `finish`"]
+pub struct Responding<'x, 'c> {
+    answer: Answering<'x, 'c>,
+    bodies: &'x mut Bodies,
+    wanted: Wanted,
+    terms: Terms,
+    now: Instant,
+}
+
+impl Responding<'_, '_> {
+    /// Sends it, or its first block where it is too large for the peer or for what it asked.
+    pub fn finish(self) -> Result<(), SendError> {
+        let Self { mut answer, bodies, wanted, terms, now } = self;
+        if wanted.is_plain() && terms.takes(answer.size()) {
+            return answer.finish();
+        }
+        let draft = Draft::of(answer.code(), &answer);
+        answer.restart(draft.code());
+        bodies.answer(now, answer, &wanted, &draft, &terms)
+    }
+}
+
+impl<'x> Deref for Responding<'x, '_> {
+    type Target = Writer<'x, Pooled>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.answer
+    }
+}
+
+impl DerefMut for Responding<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.answer
+    }
+}
 
 impl<'c> Reply<'_, '_, 'c> {
-    /// Begins an answer, written straight to where it leaves from. It allocates nothing.
+    /// Begins an answer, written straight to where it leaves from. It allocates nothing, unless it has to be
+    /// cut.
     pub fn respond(&mut self, code: Code) -> Result<Responding<'_, 'c>, SendError> {
-        self.peer.respond(self.request, code)
+        let Self { bodies, wanted, terms, now, .. } = self;
+        let answer = self.peer.respond(self.request, code)?;
+        Ok(Responding { answer, bodies, wanted: *wanted, terms: *terms, now: *now })
+    }
+
+    /// Answers how a transfer stands.
+    pub(crate) fn brief(self, brief: Brief) {
+        let answer = self.peer.respond(self.request, brief.code);
+        let _ = answer.and_then(|mut answer| {
+            brief.write(&mut answer)?;
+            answer.finish()
+        });
     }
 
     /// Answers with a code alone. What cannot be sent becomes 5.00, here and below, when the event is over.
     pub fn code(mut self, code: Code) {
-        let _ = self.respond(code).and_then(Answer::finish);
+        let _ = self.respond(code).and_then(Responding::finish);
     }
 
     /// Answers with a payload.
@@ -83,9 +142,8 @@ impl<'c> Reply<'_, '_, 'c> {
     }
 
     fn write(&mut self, draft: &Draft) -> Result<(), SendError> {
-        let mut answer = self.respond(draft.code())?;
-        draft.write(&mut answer)?;
-        answer.finish()
+        let answer = self.peer.respond(self.request, draft.code())?;
+        self.bodies.answer(self.now, answer, &self.wanted, draft, &self.terms)
     }
 
     /// Answers as [`Incoming::refusal`] says.
@@ -96,7 +154,7 @@ impl<'c> Reply<'_, '_, 'c> {
     /// Answers later, from any task. Where too many wait already, it is answered 5.03 (D-E-3, X-2.2-2).
     pub fn defer(self) -> Option<Deferred> {
         match self.peer.conn.defer(self.request) {
-            Ok(ticket) => Some(Deferred::new(self.link.shared(), ticket)),
+            Ok(ticket) => Some(Deferred::new(self.link.shared(), ticket, self.wanted)),
             Err(_) => {
                 self.code(Code::SERVICE_UNAVAILABLE);
                 None
@@ -117,7 +175,7 @@ impl<'c> Reply<'_, '_, 'c> {
             self.peer.conn.unobserve(observer);
             return None;
         }
-        Some(self.link.watch(Watch::new(observer)))
+        Some(self.link.watch(Watch::new(observer, &self.wanted)))
     }
 
     /// The connection that the request came on: requests of our own go out on it too (T-3.3-10).

@@ -10,7 +10,9 @@ pub mod lwm2m;
 mod wiretap;
 
 // What no runtime has a part in.
-use coap_tcp_app::{coap, draft, handle, layer, service};
+#[cfg(feature = "lwm2m")]
+use coap_tcp_app::draft;
+use coap_tcp_app::{coap, handle, layer, service};
 
 pub use coap_tcp_app::{
     Coap, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation, Pooled,

@@ -1,0 +1,21 @@
+//! The budget of all buffers is the process's, so this test has one for itself.
+
+#![allow(clippy::unwrap_used)]
+
+use bind_tokio::core::{Closed, Config};
+use bind_tokio::{Draft, Endpoint, NoService, set_buffer_budget};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+#[tokio::test]
+async fn row_71_without_memory_a_connection_ends_instead_of_spinning() {
+    let (ours, mut theirs) = tokio::io::duplex(64 * 1024);
+    let (handle, driver) = Endpoint::new(Config::new().block_wise(false)).connect_over(ours, NoService);
+    tokio::spawn(driver);
+    let mut csm = [0; 5];
+    theirs.read_exact(&mut csm).await.unwrap();
+    theirs.write_all(&[0x00, 0xe1]).await.unwrap();
+    set_buffer_budget(1);
+    assert!(handle.request(Draft::get("/")).await.is_err());
+    drop(theirs);
+    assert_eq!(handle.closed().await, Closed::LocalAbort);
+}

@@ -8,7 +8,7 @@ fn the_table_has_no_surprises() {
     let inputs = [OurCsm, Csm, Message, EarlyMessage, PeerReleases, WeRelease, Eof, Stop, Gone];
     let table = [
         (State::Waiting, "S.!...LCL"),
-        (State::Starting, ".O!.DRLCL"),
+        (State::Starting, ".O!.D.LCL"),
         (State::Open, "....DRDCL"),
         (State::Releasing, "....D.DCL"),
         (State::Draining, ".......CL"),

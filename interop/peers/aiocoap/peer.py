@@ -2,7 +2,7 @@
 
     peer.py server 127.0.0.1 5683 [--cert server.pem --key server.key]
         TCP on 5683, TLS on 5684, coap+ws on 8683, coaps+ws on 8684 (always the first port +1, +3000, +3001)
-    peer.py client coap+ws://127.0.0.1:8683 [get echo large tick call] [--ca ca.pem]
+    peer.py client coap+ws://127.0.0.1:8683 [get echo huge large tick call] [--ca ca.pem]
         a step may name another path: get:/time
 
 Both take --psk IDENTITY:KEY instead of certificates on Python 3.13 and later.
@@ -118,9 +118,12 @@ async def client(args):
     for named in steps:
         step, _, path = named.partition(":")
         path = path.strip("/") or ("test" if step == "get" else step)
-        request = Message(code=POST if step in ("echo", "call") else GET, uri=f"{base}/{path}")
-        if step in ("echo", "call"):
-            request.payload = b"abcdefghij" * 500 if step == "echo" else b"device"
+        if step == "huge":
+            path = "echo"
+        length = {"echo": 5000, "large": 5000, "huge": 100 * 1024}.get(step)
+        request = Message(code=POST if step in ("echo", "huge", "call") else GET, uri=f"{base}/{path}")
+        if request.code == POST:
+            request.payload = b"device" if step == "call" else (b"abcdefghij" * length)[:length]
         try:
             if step == "tick":
                 request.opt.observe = 0
@@ -137,7 +140,7 @@ async def client(args):
             else:
                 answer = await asyncio.wait_for(context.request(request).response, 4)
                 detail = f"{answer.code} {len(answer.payload)} bytes {answer.payload[:30]!r}"
-                if step in ("echo", "large") and len(answer.payload) != 5000:
+                if length and len(answer.payload) != length or step == "huge" and answer.payload != request.payload:
                     raise ValueError(detail)
             print("ok  ", step, detail, flush=True)
         except Exception as e:

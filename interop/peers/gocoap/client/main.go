@@ -1,6 +1,6 @@
 // go-coap as an interop client over TCP or TLS: one line per step, exit code 1 if any failed.
 //
-//	client [-ca ca.pem] [-cert client.pem -key client.key] 127.0.0.1:5683 [get echo large tick ping call]
+//	client [-ca ca.pem] [-cert client.pem -key client.key] 127.0.0.1:5683 [get echo huge large tick ping call]
 //
 // A step may name another path: get:/time, tick:/time. Step "idle" is 20 s of silence and then a GET: go-coap pings
 // meanwhile and closes the connection after 16 s without a Pong.
@@ -87,6 +87,18 @@ func main() {
 		"ping": func(ctx context.Context) (string, error) { return "pong", cc.Ping(ctx) },
 		"echo": func(ctx context.Context) (string, error) {
 			return whole(body(cc.Post(ctx, cmp.Or(path, "/echo"), message.TextPlain, bytes.NewReader(big))))
+		},
+		"huge": func(ctx context.Context) (string, error) {
+			huge := bytes.Repeat([]byte("abcdefghijklmnop"), 100*1024/16)
+			m, err := cc.Post(ctx, "/echo", message.TextPlain, bytes.NewReader(huge))
+			if err != nil {
+				return "", err
+			}
+			b, err := m.ReadBody()
+			if err == nil && !bytes.Equal(b, huge) {
+				err = fmt.Errorf("%d other bytes", len(b))
+			}
+			return fmt.Sprintf("%v %d bytes", m.Code(), len(b)), err
 		},
 		"call": func(ctx context.Context) (string, error) {
 			return body(cc.Post(ctx, "/call", message.TextPlain, bytes.NewReader([]byte("/device"))))

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber};
+use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber, Tolerance};
 use bind_tokio::{Coap, Direction, Draft, Endpoint, Reply, Wiretap};
 use clap::Parser;
 
@@ -50,7 +50,10 @@ fn main() -> ExitCode {
 }
 
 async fn serve(arguments: &Arguments) -> io::Result<()> {
-    let config = Config::new().max_message_size(1024 * 1024 + 256).block_wise(false);
+    // Some peers take blocks without saying so.
+    let mut tolerance = Tolerance::DEFAULT;
+    tolerance.unannounced_blocks = true;
+    let config = Config::new().max_message_size(1024 * 1024 + 256).tolerance(tolerance);
     let listener = Endpoint::new(config).listen_plain(arguments.listen).await?;
     println!("listening on coap+tcp://{}", listener.local_addr()?);
     let store = Store::default();

@@ -1,4 +1,4 @@
-//! The CoAP layer: a [`Service`] for the peer's requests, a [`Handle`](crate::Handle) for ours.
+//! The CoAP layer: a [`Service`] for the peer's requests, a [`Handle`] for ours.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -117,7 +117,7 @@ impl<S: Service> Coap<S> {
                     self.going_on.insert(0, exchange);
                     return error == SendError::Full;
                 }
-                Err(error) => exchange.deliver(Err(RequestError::Send(error)), true),
+                Err(error) => exchange.deliver(Err(unsent(error, peer)), true),
                 Ok(()) => {}
             }
         }
@@ -169,7 +169,7 @@ impl<S: Service> Coap<S> {
                     }
                     break;
                 }
-                Err(error) => refuse(command, error),
+                Err(error) => refuse(command, unsent(error, peer)),
             }
         }
         while let Some(exchange) = shared.pop_request() {
@@ -292,9 +292,17 @@ fn send_deregister(
 }
 
 /// A command that will never succeed.
-fn refuse(command: Command, error: SendError) {
+fn refuse(command: Command, error: RequestError) {
     if let Command::Ping(cell) = command {
-        cell.deliver(Err(RequestError::Send(error)));
+        cell.deliver(Err(error));
+    }
+}
+
+/// What the asking side is told: that the connection is over is told with its reason.
+fn unsent(error: SendError, peer: &Lent<'_, '_, Tag>) -> RequestError {
+    match peer.conn.closed() {
+        Some(why) if error == SendError::Closed => RequestError::Closed { why, sent: false },
+        _ => RequestError::Send(error),
     }
 }
 

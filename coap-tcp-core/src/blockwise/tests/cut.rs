@@ -184,6 +184,12 @@ fn e_3_1_blocks_carry_their_request_tag() {
         assert_eq!(tag, Some(&[1, 2][..]));
         respond_block(&mut chunks, Code::CONTINUE, &value(0, true, BlockSize::B1024));
     }
+    // So does the request for the rest of the answer, which belongs to the same operation (B-2.7-1).
+    let mut frame = Vec::new();
+    let mut writer = Writer::new(&mut frame, Code::PUT, &[]).unwrap();
+    chunks.ask(block(1, false, BlockSize::B64), &mut writer, [PATH].into_iter()).unwrap();
+    writer.finish();
+    assert_eq!(Message::parse(&frame).unwrap().option(OptionNumber::REQUEST_TAG), Some(&[1, 2][..]));
 }
 
 #[test]

@@ -117,7 +117,11 @@ impl<S: Service> Coap<S> {
                     self.going_on.insert(0, exchange);
                     return error == SendError::Full;
                 }
-                Err(error) => exchange.deliver(Err(unsent(error, peer)), true),
+                Err(error) => match unsent(error, peer) {
+                    // Some of it had been sent.
+                    RequestError::Closed { why, .. } => exchange.close(why),
+                    error => exchange.deliver(Err(error), true),
+                },
                 Ok(()) => {}
             }
         }
@@ -179,7 +183,7 @@ impl<S: Service> Coap<S> {
                     shared.lock().requests.push_front(exchange);
                     return error == SendError::Full;
                 }
-                Err(error) => exchange.deliver(Err(RequestError::Send(error)), true),
+                Err(error) => exchange.deliver(Err(unsent(error, peer)), true),
             }
         }
         false

@@ -10,7 +10,7 @@ use mio::net::{TcpListener, TcpStream};
 /// Before the next attempt when there were no files or no memory for a connection.
 const SCARCE: Duration = Duration::from_millis(50);
 
-type Welcome<'c, S, L> = Box<dyn FnMut(TcpStream, SocketAddr) -> (S, L) + 'c>;
+type Welcome<'c, S, L> = Box<dyn FnMut(TcpStream, SocketAddr) -> (S, L) + Send + 'c>;
 
 /// A listening socket, and what is made of the connections that come.
 pub(crate) struct Door<'c, S, L> {
@@ -32,7 +32,7 @@ pub(crate) enum Accepting {
 impl<'c, S, L> Door<'c, S, L> {
     pub(crate) fn new(
         listener: TcpListener,
-        welcome: impl FnMut(TcpStream, SocketAddr) -> (S, L) + 'c,
+        welcome: impl FnMut(TcpStream, SocketAddr) -> (S, L) + Send + 'c,
     ) -> Self {
         Self { listener, welcome: Box::new(welcome) }
     }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod block;
 mod clock;
 mod door;
 mod line;
@@ -10,6 +11,7 @@ mod reactor;
 mod stream;
 mod wake;
 
+pub use block::block_on;
 pub use clock::Clock;
 pub use coap_tcp_app::{
     Coap, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation, Pooled,

@@ -112,7 +112,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     pub fn listen(
         &mut self,
         on: SocketAddr,
-        welcome: impl FnMut(TcpStream, SocketAddr) -> (S, L) + 'c,
+        welcome: impl FnMut(TcpStream, SocketAddr) -> (S, L) + Send + 'c,
     ) -> io::Result<SocketAddr> {
         let mut listener = TcpListener::bind(on)?;
         let address = listener.local_addr()?;

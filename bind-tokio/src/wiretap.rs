@@ -27,9 +27,6 @@ pub struct Wiretap<IO, F> {
     tx: Option<Deframer<Vec<u8>>>,
 }
 
-const CUTTING: Cutting =
-    Cutting { max_message_size: 16 * 1024 * 1024, max_skipped: u32::MAX, extended: true };
-
 impl<IO, F: FnMut(Direction, &Message<'_>)> Wiretap<IO, F> {
     /// Shows what passes through `io`.
     pub const fn new(io: IO, show: F) -> Self {
@@ -39,7 +36,7 @@ impl<IO, F: FnMut(Direction, &Message<'_>)> Wiretap<IO, F> {
 
 fn watch(deframer: &mut Option<Deframer<Vec<u8>>>, mut bytes: &[u8], mut show: impl FnMut(&Message<'_>)) {
     while let Some(cutter) = deframer {
-        match cutter.next_if(&mut bytes, &CUTTING, |_| true) {
+        match cutter.next_if(&mut bytes, &Cutting::WATCHING, |_| true) {
             Ok(Cut::Frame(frame)) => {
                 if let Ok(message) = Message::parse(frame) {
                     show(&message);

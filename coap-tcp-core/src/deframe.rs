@@ -17,6 +17,12 @@ pub struct Cutting {
     pub extended: bool,
 }
 
+impl Cutting {
+    /// For one who only reads along: frames up to 16 MiB; larger ones are passed over.
+    pub const WATCHING: Self =
+        Self { max_message_size: 16 * 1024 * 1024, max_skipped: u32::MAX, extended: true };
+}
+
 /// What was cut off the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut<'a> {

@@ -8,30 +8,35 @@ use bind_futures::core::Instant;
 
 /// A clock with one sleeper. Clones are the same.
 #[derive(Clone)]
-pub(crate) struct Clock(Arc<Mutex<(Instant, Option<(Instant, Waker)>)>>);
+pub(crate) struct Clock(Arc<Mutex<State>>);
+
+struct State {
+    now: Instant,
+    sleeper: Option<(Instant, Waker)>,
+}
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new((Instant::ZERO, None))))
+        Self(Arc::new(Mutex::new(State { now: Instant::ZERO, sleeper: None })))
     }
 }
 
 impl Clock {
-    fn lock(&self) -> MutexGuard<'_, (Instant, Option<(Instant, Waker)>)> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves on to the next sleeper, if it wakes by `end`, else to `end`: then false.
     pub(crate) fn step(&self, end: Instant) -> bool {
         let mut state = self.lock();
-        match state.1.take_if(|(at, _)| *at <= end) {
+        match state.sleeper.take_if(|(at, _)| *at <= end) {
             Some((at, waker)) => {
-                state.0 = state.0.max(at);
+                state.now = state.now.max(at);
                 waker.wake();
                 true
             }
             None => {
-                state.0 = end;
+                state.now = end;
                 false
             }
         }
@@ -40,15 +45,15 @@ impl Clock {
 
 impl Timer for Clock {
     fn now(&self) -> Instant {
-        self.lock().0
+        self.lock().now
     }
 
     fn poll_until(&mut self, cx: &mut Context<'_>, at: Instant) -> Poll<()> {
         let mut state = self.lock();
-        if at <= state.0 {
+        if at <= state.now {
             return Poll::Ready(());
         }
-        state.1 = Some((at, cx.waker().clone()));
+        state.sleeper = Some((at, cx.waker().clone()));
         Poll::Pending
     }
 }

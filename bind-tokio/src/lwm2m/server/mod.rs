@@ -1,12 +1,14 @@
 //! A server: one registry, and the connections of its devices.
 
-use std::collections::{BTreeMap, VecDeque};
+mod layer;
+mod link;
+
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 
-use coap_tcp_core::{Closed, Event, Expired, Instant, SendError};
+use coap_tcp_core::Closed;
 use lwm2m_core::content::ContentFormat;
 use lwm2m_core::server::{
     Action, AnswerError, Config, DownlinkError, Event as RegistryEvent, Op, Reading, RegistrationId,
@@ -17,17 +19,18 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
-use crate::draft::{Received, keep};
+use self::layer::ServerLayer;
+use self::link::{Asked, Link, Question};
+use crate::draft::Received;
 use crate::endpoint::Listener;
-use crate::layer::{Layer, Lent};
 
 /// Events kept for an application that does not take them; then new ones are dropped and counted.
 const EVENTS: usize = 1024;
-/// Notifications kept for one that does not take them; then new ones are dropped and counted.
-const NOTIFICATIONS: usize = 64;
 
 /// Names a connection. Never used twice.
 type ConnectionId = u64;
+/// Names none.
+const NOWHERE: ConnectionId = 0;
 
 /// What a server reports of its devices.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,12 +74,18 @@ pub enum AskError {
     /// It cannot be asked so.
     #[error(transparent)]
     Downlink(DownlinkError),
+    /// Too many questions wait for its connection already.
+    #[error("too many questions")]
+    Busy,
     /// No answer came in time.
     #[error("no answer in time")]
     Timeout,
     /// The connection ended first.
     #[error("connection lost: {0}")]
     Closed(Closed),
+    /// The observation is over since its registration is (REG-69), or has moved to another connection (TCP-40).
+    #[error("registration ended or moved")]
+    Unregistered,
     /// The answer cannot be used.
     #[error("unusable answer: {0:?}")]
     Failed(coap_tcp_core::Failure),
@@ -104,51 +113,11 @@ impl Answer {
     }
 }
 
-/// What is asked of a connection's task.
-enum Command {
-    Ask { op: Question, reply: mpsc::Sender<Result<Answer, AskError>>, handle: u64 },
-    Cancel { registration: RegistrationId, handle: u64 },
-    Release,
-}
-
-struct Question {
-    registration: RegistrationId,
-    operation: Operation,
-    path: Path,
-    accept: Option<ContentFormat>,
-}
-
-#[derive(Default)]
-struct Link {
-    state: Mutex<LinkState>,
-}
-
-#[derive(Default)]
-struct LinkState {
-    commands: VecDeque<Command>,
-    waker: Option<Waker>,
-}
-
-impl Link {
-    fn lock(&self) -> MutexGuard<'_, LinkState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, command: Command) {
-        let waker = {
-            let mut state = self.lock();
-            state.commands.push_back(command);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
 struct Shared {
     registry: Mutex<Registry<ConnectionId>>,
     links: Mutex<BTreeMap<ConnectionId, Arc<Link>>>,
+    /// Where each registration is observed. Locked after the registry, before the links.
+    homes: Mutex<BTreeMap<RegistrationId, ConnectionId>>,
     events: mpsc::Sender<ServerEvent>,
     dropped: AtomicU64,
     next: AtomicU64,
@@ -172,6 +141,34 @@ impl Shared {
     fn report(&self, event: ServerEvent) {
         if self.events.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the connection that a registration was on that it is so no longer. To be called before anybody else has the
+    /// registry.
+    fn settle(&self, event: &RegistryEvent<'_, ConnectionId>, here: ConnectionId) {
+        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, former) = match event {
+            RegistryEvent::Registered { id, replaced } => {
+                homes.insert(*id, here);
+                let Some(replaced) = replaced else {
+                    return;
+                };
+                (replaced.id(), homes.remove(&replaced.id()))
+            }
+            RegistryEvent::Updated { id, .. } => {
+                (*id, homes.insert(*id, here).filter(|former| *former != here))
+            }
+            RegistryEvent::Deregistered(gone) | RegistryEvent::Expired(gone) => {
+                (gone.id(), homes.remove(&gone.id()))
+            }
+            _ => return,
+        };
+        let Some(former) = former else {
+            return;
+        };
+        if let Some(link) = self.links().get(&former) {
+            link.leave(id);
         }
     }
 
@@ -204,6 +201,7 @@ impl Server {
         let shared = Shared {
             registry: Mutex::new(Registry::new(config, random)),
             links: Mutex::default(),
+            homes: Mutex::default(),
             events,
             dropped: AtomicU64::new(0),
             next: AtomicU64::new(1),
@@ -232,7 +230,7 @@ impl Server {
             self.shared.links().insert(id, link.clone());
             self.shared.registry().handle_connected(clock.now(), id, None);
             self.shared.nudge.notify_one();
-            ServerLayer { shared: self.shared.clone(), id, link, asked: BTreeMap::new() }
+            ServerLayer::new(self.shared.clone(), id, link)
         };
         tokio::select! {
             () = listener.serve_layers(layer, wrap, shutdown) => {}
@@ -246,6 +244,7 @@ impl Server {
             let (due, closing) = {
                 let mut registry = self.shared.registry();
                 while let Some(event) = registry.handle_timeout(clock.now()) {
+                    self.shared.settle(&event, NOWHERE);
                     if let RegistryEvent::Expired(registration) = event {
                         self.shared
                             .report(ServerEvent::Expired { endpoint: registration.endpoint().to_owned() });
@@ -256,7 +255,7 @@ impl Server {
             };
             for Action::Release(connection) in closing {
                 if let Some(link) = self.shared.links().get(&connection) {
-                    link.push(Command::Release);
+                    link.release();
                 }
             }
             let nudged = self.shared.nudge.notified();
@@ -269,7 +268,8 @@ impl Server {
         }
     }
 
-    /// Reads what is at `path` of a device, in its preferred format unless `accept` names one.
+    /// Reads what is at `path` of a device, in its preferred format unless `accept` names one. Dropped before it is
+    /// sent, it is not sent.
     pub async fn read(
         &self,
         endpoint: &str,
@@ -277,7 +277,7 @@ impl Server {
         accept: Option<ContentFormat>,
     ) -> Result<Answer, AskError> {
         let mut asked = self.ask(endpoint, Operation::Read, path, accept)?;
-        asked.answers.recv().await.unwrap_or(Err(AskError::NotConnected))
+        asked.next().await.unwrap_or(Err(AskError::NotConnected))
     }
 
     /// Observes what is at `path` of a device. The first item of the [`Observation`] is the answer, which may
@@ -302,9 +302,7 @@ impl Server {
         let preferred = || self.shared.registry().get(registration).map(|device| device.preferred_format());
         let accept = accept.or_else(preferred);
         let handle = self.shared.next();
-        let (reply, answers) = mpsc::channel(NOTIFICATIONS);
-        link.push(Command::Ask { op: Question { registration, operation, path, accept }, reply, handle });
-        Ok(Asked { link, registration, handle, answers })
+        Link::ask(&link, Question { registration, operation, path, accept, handle })
     }
 
     /// Events that were dropped since nobody took them.
@@ -318,196 +316,25 @@ impl Server {
     }
 }
 
-/// A question to a device, and where its answers arrive.
-struct Asked {
-    link: Arc<Link>,
-    registration: RegistrationId,
-    handle: u64,
-    answers: mpsc::Receiver<Result<Answer, AskError>>,
-}
-
 /// An observation of a device's resource. Dropped, it is cancelled on the wire (IR-1).
 pub struct Observation {
     asked: Asked,
 }
 
 impl Observation {
+    /// Notifications that were dropped for newer ones, since nobody took them.
+    pub fn skipped(&self) -> u64 {
+        self.asked.skipped()
+    }
+
     /// The next value; `None` when the observation is over.
     pub async fn next(&mut self) -> Option<Result<Answer, AskError>> {
-        self.asked.answers.recv().await
+        self.asked.next().await
     }
 
     /// Cancels it on the wire and waits until the device has confirmed.
     pub async fn cancel(mut self) {
-        self.ask_to_cancel();
+        self.asked.cancel();
         while self.next().await.is_some() {}
-    }
-
-    fn ask_to_cancel(&self) {
-        let Asked { link, registration, handle, .. } = &self.asked;
-        link.push(Command::Cancel { registration: *registration, handle: *handle });
-    }
-}
-
-impl Drop for Observation {
-    fn drop(&mut self) {
-        if !self.asked.answers.is_closed() {
-            self.ask_to_cancel();
-        }
-    }
-}
-
-struct ServerLayer {
-    shared: Arc<Shared>,
-    id: ConnectionId,
-    link: Arc<Link>,
-    /// Who waits for what.
-    asked: BTreeMap<u64, mpsc::Sender<Result<Answer, AskError>>>,
-}
-
-impl ServerLayer {
-    fn handle_registry_event(&mut self, event: RegistryEvent<'_, ConnectionId>) {
-        let event = match event {
-            RegistryEvent::Registered { id, .. } => match self.shared.registry().get(id) {
-                Some(device) => {
-                    let summary = summary(device);
-                    ServerEvent::Registered { endpoint: device.endpoint().to_owned(), summary }
-                }
-                None => return,
-            },
-            RegistryEvent::Updated { id, .. } => match self.shared.registry().get(id) {
-                Some(device) => ServerEvent::Updated { endpoint: device.endpoint().to_owned() },
-                None => return,
-            },
-            RegistryEvent::Deregistered(device) => {
-                ServerEvent::Deregistered { endpoint: device.endpoint().to_owned() }
-            }
-            RegistryEvent::Expired(device) => ServerEvent::Expired { endpoint: device.endpoint().to_owned() },
-            RegistryEvent::Refused(code) => ServerEvent::Refused(code),
-            RegistryEvent::Answered { op, message } => return self.deliver(op, &message, true),
-            RegistryEvent::Notified { op, message, .. } => return self.deliver(op, &message, false),
-            RegistryEvent::Failed { op, why } => return self.fail(op.handle, AskError::Failed(why)),
-            _ => return,
-        };
-        self.shared.report(event);
-        self.shared.nudge.notify_one();
-    }
-
-    fn deliver(&mut self, op: Op, message: &coap_tcp_core::Message<'_>, last: bool) {
-        let answer = Ok(Answer { op, message: keep(message) });
-        let sent = self.asked.get(&op.handle).map(|reply| reply.try_send(answer));
-        if let Some(Err(_)) = sent {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        if last {
-            self.asked.remove(&op.handle);
-        }
-    }
-
-    fn fail(&mut self, handle: u64, why: AskError) {
-        if let Some(reply) = self.asked.remove(&handle) {
-            let _ = reply.try_send(Err(why));
-        }
-    }
-
-    /// An error says that it is to be tried again, later.
-    fn handle_command(
-        &mut self,
-        now: Instant,
-        command: &Command,
-        peer: &mut Lent<'_, '_, Op>,
-    ) -> Result<(), SendError> {
-        match command {
-            Command::Ask { op, reply, handle } => {
-                let Question { registration, operation, path, accept } = *op;
-                let asked = {
-                    let mut registry = self.shared.registry();
-                    match operation {
-                        Operation::Observe => {
-                            registry.observe(now, registration, path, accept, *handle, peer)
-                        }
-                        _ => registry.read(now, registration, path, accept, *handle, peer),
-                    }
-                };
-                self.asked.insert(*handle, reply.clone());
-                match asked {
-                    Ok(_) => {}
-                    Err(DownlinkError::Send(error)) if is_passing(error) => return Err(error),
-                    Err(error) => self.fail(*handle, AskError::Downlink(error)),
-                }
-            }
-            Command::Cancel { registration, handle } => {
-                match self.shared.registry().cancel(now, *registration, *handle, peer) {
-                    Ok(()) => {}
-                    Err(DownlinkError::Send(error)) if is_passing(error) => return Err(error),
-                    // It has ended by itself meanwhile.
-                    Err(_) => drop(self.asked.remove(handle)),
-                }
-            }
-            Command::Release => {
-                if peer.conn.release(now, None, &[], peer.tx).is_err() {
-                    peer.conn.close();
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The core says these before it changes anything.
-const fn is_passing(error: SendError) -> bool {
-    matches!(error, SendError::Full | SendError::NotReady | SendError::TooMany)
-}
-
-fn summary(device: &lwm2m_core::server::Registration<ConnectionId>) -> String {
-    use core::fmt::Write as _;
-    let mut text = format!("id={} lt={} lwm2m={}", device.id(), device.lifetime(), device.version());
-    if let Some(binding) = device.binding() {
-        let _ = write!(text, " b={binding}");
-    }
-    if device.queue() {
-        text.push_str(" Q");
-    }
-    let objects: Vec<String> = device.objects().iter().map(|listed| listed.path.to_string()).collect();
-    let _ = write!(text, " objects={}", objects.join(","));
-    text
-}
-
-impl Layer for ServerLayer {
-    type Tag = Op;
-
-    fn handle_event(&mut self, now: Instant, event: Event<'_, Op>, peer: &mut Lent<'_, '_, Op>) {
-        let event = self.shared.registry().handle_event(now, self.id, event, peer);
-        self.handle_registry_event(event);
-    }
-
-    fn handle_expired(&mut self, _: Instant, expired: Expired<Op>, _: &mut Lent<'_, '_, Op>) {
-        if let Expired::Request(id, op) = expired {
-            self.shared.registry().handle_unanswered(id, &op);
-            self.fail(op.handle, AskError::Timeout);
-            self.shared.nudge.notify_one();
-        }
-    }
-
-    fn handle_turn(&mut self, cx: &mut Context<'_>, now: Instant, peer: &mut Lent<'_, '_, Op>) -> bool {
-        let link = self.link.clone();
-        link.lock().waker = Some(cx.waker().clone());
-        loop {
-            let Some(command) = link.lock().commands.pop_front() else {
-                return false;
-            };
-            if let Err(error) = self.handle_command(now, &command, peer) {
-                link.lock().commands.push_front(command);
-                return error == SendError::Full;
-            }
-        }
-    }
-
-    fn handle_closed(&mut self, _: Instant, why: Closed, pending: &mut dyn Iterator<Item = Op>) {
-        pending.for_each(|op| self.fail(op.handle, AskError::Closed(why)));
-        self.asked.clear();
-        self.shared.links().remove(&self.id);
-        self.shared.registry().handle_closed(self.id);
-        self.shared.report(ServerEvent::Disconnected(why));
     }
 }

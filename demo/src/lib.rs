@@ -1,0 +1,160 @@
+//! The resources of the example servers: the same code on tokio, mio, smol and async-std.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use coap_tcp_app::core::{Code, Config, Incoming, OptionNumber, Tolerance};
+use coap_tcp_app::{Draft, Reply, Service};
+
+const TEXT: u16 = 0;
+const LINK_FORMAT: u16 = 40;
+
+const RESOURCES: &str = "</test>;ct=0,</echo>,</large>;sz=5000,</tick>;obs,</slow>,</call>";
+
+/// Large messages, and blocks also with peers that take them without saying so.
+pub const fn config() -> Config {
+    let mut tolerance = Tolerance::DEFAULT;
+    tolerance.unannounced_blocks = true;
+    Config::new().max_message_size(1024 * 1024 + 256).tolerance(tolerance)
+}
+
+/// What the resources want of a runtime: something to do beside the connections, and to wait there.
+pub trait Runtime: Clone + Send + 'static {
+    /// Runs a task to its end.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    /// Waits in such a task.
+    fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the client back); and keeps
+/// whatever is PUT anywhere else, for all its clones.
+#[derive(Clone, Debug)]
+pub struct Demo<R> {
+    runtime: R,
+    store: Store,
+}
+
+impl<R: Runtime> Demo<R> {
+    /// With nothing stored.
+    pub fn new(runtime: R) -> Self {
+        Self { runtime, store: Store::default() }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Store(Arc<Mutex<BTreeMap<Vec<Vec<u8>>, Stored>>>);
+
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    format: u16,
+    bytes: Vec<u8>,
+}
+
+impl<R: Runtime> Service for Demo<R> {
+    fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+        let path: Vec<&[u8]> = request.path().collect();
+        match (request.code, path.as_slice()) {
+            (Code::GET, [b".well-known", b"core"]) => {
+                reply.content(Code::CONTENT, LINK_FORMAT, RESOURCES.as_bytes())
+            }
+            (Code::GET, [b"test"]) => reply.content(Code::CONTENT, TEXT, b"coap+tcp works"),
+            (Code::GET, [b"large"]) => reply.content(Code::CONTENT, TEXT, &[b'x'; 5000]),
+            (Code::POST | Code::PUT, [b"echo"]) => {
+                let code = if request.code == Code::POST { Code::CONTENT } else { Code::CHANGED };
+                reply.content(code, format(request), request.payload);
+            }
+            (Code::GET, [b"tick"]) => self.tick(reply),
+            (Code::GET, [b"slow"]) => self.slow(reply),
+            (Code::POST, [b"call"]) => self.call(request, reply),
+            (_, [b"test" | b"large" | b"tick" | b"slow" | b"call" | b"echo"]) => {
+                reply.code(Code::METHOD_NOT_ALLOWED)
+            }
+            _ => self.store.serve(request, reply),
+        }
+    }
+}
+
+fn format(request: &Incoming<'_>) -> u16 {
+    request.uint(OptionNumber::CONTENT_FORMAT).map_or(TEXT, |format| format as u16)
+}
+
+impl<R: Runtime> Demo<R> {
+    /// Counts, five a second, for whoever observes.
+    fn tick(&self, reply: Reply<'_, '_, '_>) {
+        let state = |n: u32| Draft::new(Code::CONTENT).content(TEXT, format!("tick {n}"));
+        let Some(notifier) = reply.observe(&state(0)) else {
+            return;
+        };
+        let runtime = self.runtime.clone();
+        self.runtime.spawn(async move {
+            for n in 1.. {
+                runtime.sleep(Duration::from_millis(200)).await;
+                if !notifier.notify(&state(n)) {
+                    break;
+                }
+            }
+        });
+    }
+
+    /// Answers half a second later; other requests are served meanwhile.
+    fn slow(&self, reply: Reply<'_, '_, '_>) {
+        let Some(deferred) = reply.defer() else {
+            return;
+        };
+        let runtime = self.runtime.clone();
+        self.runtime.spawn(async move {
+            runtime.sleep(Duration::from_millis(500)).await;
+            // The client may have gone.
+            let _ = deferred.respond(Draft::new(Code::CONTENT).content(TEXT, "slow but sure"));
+        });
+    }
+
+    /// GETs a path from the client, on the client's own connection, and answers with what it got.
+    fn call(&self, request: &Incoming<'_>, mut reply: Reply<'_, '_, '_>) {
+        let path = String::from_utf8_lossy(request.payload).into_owned();
+        let client = reply.connection();
+        let Some(deferred) = reply.defer() else {
+            return;
+        };
+        self.runtime.spawn(async move {
+            let answer = match client.request(Draft::get(&path)).await {
+                Ok(answer) => Draft::new(Code::CONTENT).content(TEXT, answer.view().payload.to_vec()),
+                Err(error) => Draft::new(Code::BAD_GATEWAY).payload(error.to_string()),
+            };
+            let _ = deferred.respond(answer);
+        });
+    }
+}
+
+impl Store {
+    fn serve(&self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+        let path: Vec<Vec<u8>> = request.path().map(<[u8]>::to_vec).collect();
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match request.code {
+            Code::GET => match store.get(&path) {
+                Some(stored) => reply.content(Code::CONTENT, stored.format, &stored.bytes),
+                None => reply.code(Code::NOT_FOUND),
+            },
+            Code::PUT => {
+                let stored = Stored { format: format(request), bytes: request.payload.to_vec() };
+                let before = store.insert(path, stored);
+                reply.code(if before.is_some() { Code::CHANGED } else { Code::CREATED });
+            }
+            Code::POST => {
+                let created = !store.contains_key(&path);
+                store.entry(path).or_default().bytes.extend_from_slice(request.payload);
+                reply.code(if created { Code::CREATED } else { Code::CHANGED });
+            }
+            Code::DELETE => {
+                store.remove(&path);
+                reply.code(Code::DELETED);
+            }
+            _ => reply.code(Code::METHOD_NOT_ALLOWED),
+        }
+    }
+}

@@ -7,12 +7,16 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use bind_tokio::Endpoint;
-use bind_tokio::core::{Closed, Code};
+use bind_tokio::core::wire::Writer;
+use bind_tokio::core::{Closed, Code, Config, Message, OptionNumber};
 use bind_tokio::lwm2m::core::client::State;
 use bind_tokio::lwm2m::core::content::ContentFormat;
 use bind_tokio::lwm2m::core::objects::{self, Temperature};
 use bind_tokio::lwm2m::core::{Path, client, profile, server};
-use bind_tokio::lwm2m::{Answer, AskError, Device, DeviceEvent, DeviceHandle, Server, ServerEvent};
+use bind_tokio::lwm2m::{
+    Answer, AskError, Device, DeviceEvent, DeviceHandle, Observation, Server, ServerEvent,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -166,4 +170,237 @@ async fn tcp_61_a_connection_without_a_registration_is_closed() {
     let idle = Endpoint::new(profile::DEVICE).connect_plain(address, bind_tokio::NoService).await.unwrap();
     assert_eq!(idle.closed().await, Closed::Released);
     until(&mut events, |event| *event == ServerEvent::Disconnected(Closed::Local)).await;
+}
+
+const MANUFACTURER: Path = match Path::new(&[3, 0, 0]) {
+    Ok(path) => path,
+    Err(_) => Path::ROOT,
+};
+
+/// A device whose bytes are in the test's hands.
+struct Raw {
+    pipe: DuplexStream,
+    location: Vec<u8>,
+}
+
+/// A server each of whose connections is a pipe of so many bytes.
+struct Piped {
+    server: Server,
+    events: mpsc::Receiver<ServerEvent>,
+    address: SocketAddr,
+    pipes: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+impl Piped {
+    async fn new(core: Config, config: server::Config, window: usize) -> Self {
+        let listener = Endpoint::new(core).listen_plain("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut number = 0;
+        let (server, events) = Server::new(config, move || {
+            number += 1;
+            number
+        });
+        let (give, pipes) = mpsc::unbounded_channel();
+        let wrap = move |_, _| {
+            let (ours, theirs) = tokio::io::duplex(window);
+            give.send(theirs).unwrap();
+            ours
+        };
+        let serving = server.clone();
+        tokio::spawn(async move { serving.serve_over(listener, wrap, core::future::pending()).await });
+        Self { server, events, address, pipes }
+    }
+
+    async fn connect(&mut self) -> Raw {
+        drop(tokio::net::TcpStream::connect(self.address).await.unwrap());
+        let mut pipe = self.pipes.recv().await.unwrap();
+        pipe.write_all(&[0x00, 0xe1]).await.unwrap();
+        let mut raw = Raw { pipe, location: Vec::new() };
+        assert_eq!(raw.message(|message| message.code).await, Code::CSM);
+        raw
+    }
+
+    async fn device(&mut self) -> Raw {
+        let mut device = self.connect().await;
+        device.register().await;
+        registered(&mut self.events).await;
+        device
+    }
+
+    /// With one notification, which is `x`.
+    async fn observed(&self, device: &mut Raw) -> (Observation, Vec<u8>) {
+        let mut observation = self.server.observe("dev1", MANUFACTURER, None).unwrap();
+        let token = device.message(|message| message.token.to_vec()).await;
+        device.notify(&token, 0, "x").await;
+        assert_eq!(values(&observation.next().await.unwrap().unwrap()), ["x"]);
+        (observation, token)
+    }
+}
+
+impl Raw {
+    async fn message<R>(&mut self, look: impl FnOnce(&Message<'_>) -> R) -> R {
+        let mut bytes = Vec::new();
+        loop {
+            bytes.push(self.pipe.read_u8().await.unwrap());
+            if let Ok(message) = Message::parse(&bytes) {
+                return look(&message);
+            }
+        }
+    }
+
+    async fn ask(&mut self, code: Code, path: &[Vec<u8>], queries: &[&str]) -> Vec<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut request = Writer::new(&mut bytes, code, &[1]).unwrap();
+        for segment in path {
+            request.option(OptionNumber::URI_PATH, segment).unwrap();
+        }
+        if !queries.is_empty() {
+            request.uint(OptionNumber::CONTENT_FORMAT, 40).unwrap();
+        }
+        for query in queries {
+            request.option(OptionNumber::URI_QUERY, query.as_bytes()).unwrap();
+        }
+        if !queries.is_empty() {
+            request.payload(b"</>;rt=\"oma.lwm2m\",</1/0>,</3/0>").unwrap();
+        }
+        request.finish();
+        self.pipe.write_all(&bytes).await.unwrap();
+        self.message(|answer| {
+            assert!(answer.code.is_success(), "{answer}");
+            let location = answer.options().filter(|option| option.number == OptionNumber::LOCATION_PATH);
+            location.map(|option| option.value.to_vec()).collect()
+        })
+        .await
+    }
+
+    async fn register(&mut self) {
+        let location = self.ask(Code::POST, &[b"rd".to_vec()], &["ep=dev1", "lt=60", "lwm2m=1.1"]).await;
+        self.location = location.last().unwrap().clone();
+    }
+
+    async fn notify(&mut self, token: &[u8], number: u32, value: &str) {
+        let mut bytes = Vec::new();
+        let mut answer = Writer::new(&mut bytes, Code::CONTENT, token).unwrap();
+        answer.uint(OptionNumber::OBSERVE, number).unwrap();
+        answer.uint(OptionNumber::CONTENT_FORMAT, 0).unwrap();
+        answer.payload(value.as_bytes()).unwrap();
+        answer.finish();
+        self.pipe.write_all(&bytes).await.unwrap();
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_question_ends_with_its_connection_sent_or_not() {
+    let mut piped = Piped::new(profile::SERVER.max_outstanding(1), server::Config::new(), 1024).await;
+    let device = piped.device().await;
+    let server = &piped.server;
+    let ask = || server.read("dev1", MANUFACTURER, None);
+    let (sent, unsent, ()) = soon(async { tokio::join!(ask(), ask(), async { drop(device) }) }).await;
+    assert_eq!(sent.unwrap_err(), AskError::Closed(Closed::Eof));
+    assert_eq!(unsent.unwrap_err(), AskError::Closed(Closed::Eof));
+    let late = server.read("dev1", MANUFACTURER, None).await;
+    assert_eq!(late.unwrap_err(), AskError::NotConnected);
+}
+
+#[tokio::test]
+async fn reg_69_an_observation_ends_with_its_registration() {
+    let mut piped = Piped::new(profile::SERVER, server::Config::new(), 1024).await;
+    let mut device = piped.device().await;
+    let (mut observation, token) = piped.observed(&mut device).await;
+    device.register().await;
+    assert_eq!(soon(observation.next()).await.unwrap().unwrap_err(), AskError::Unregistered);
+    assert!(soon(observation.next()).await.is_none());
+    // What the device says yet is nobody's.
+    device.notify(&token, 1, "y").await;
+    let (mut observation, _) = piped.observed(&mut device).await;
+    let path = [b"rd".to_vec(), device.location.clone()];
+    device.ask(Code::DELETE, &path, &[]).await;
+    assert_eq!(soon(observation.next()).await.unwrap().unwrap_err(), AskError::Unregistered);
+}
+
+#[tokio::test]
+async fn tcp_12_an_observation_ends_when_the_device_registers_on_another_connection() {
+    let mut piped = Piped::new(profile::SERVER, server::Config::new(), 1024).await;
+    let mut former = piped.device().await;
+    let (mut observation, _) = piped.observed(&mut former).await;
+    let mut latter = piped.device().await;
+    assert_eq!(soon(observation.next()).await.unwrap().unwrap_err(), AskError::Unregistered);
+    piped.observed(&mut latter).await;
+}
+
+#[tokio::test]
+async fn tcp_12_an_observation_ends_when_the_registration_moves() {
+    let config = server::Config::new().plain_rebind(true);
+    let mut piped = Piped::new(profile::SERVER, config, 1024).await;
+    let mut former = piped.device().await;
+    let (mut observation, _) = piped.observed(&mut former).await;
+    let mut latter = piped.connect().await;
+    latter.ask(Code::POST, &[b"rd".to_vec(), former.location.clone()], &[]).await;
+    assert_eq!(soon(observation.next()).await.unwrap().unwrap_err(), AskError::Unregistered);
+    piped.observed(&mut latter).await;
+}
+
+#[tokio::test]
+async fn reg_65_an_observation_ends_when_the_registration_expires() {
+    let config = server::Config::new();
+    let mut piped = Piped::new(profile::SERVER.idle_timeout(None), config, 1024).await;
+    let mut device = piped.device().await;
+    let (mut observation, _) = piped.observed(&mut device).await;
+    tokio::time::pause();
+    assert_eq!(observation.next().await.unwrap().unwrap_err(), AskError::Unregistered);
+    until(&mut piped.events, |event| matches!(event, ServerEvent::Expired { .. })).await;
+}
+
+#[tokio::test]
+async fn more_questions_than_a_connection_keeps_are_refused() {
+    let mut piped = Piped::new(profile::SERVER, server::Config::new(), 1024).await;
+    let mut device = piped.device().await;
+    let ask = || piped.server.observe("dev1", MANUFACTURER, None);
+    let asked: Vec<_> = (0..64).map(|_| ask().unwrap()).collect();
+    assert_eq!(ask().err(), Some(AskError::Busy));
+    // What nobody waits for any more is not sent.
+    drop(asked);
+    let mut last = piped.server.observe("dev1", TEMPERATURE, None).unwrap();
+    let (token, path) = device.message(|message| (message.token.to_vec(), message.to_string())).await;
+    assert!(path.contains("3303"), "{path}");
+    device.notify(&token, 0, "20").await;
+    assert_eq!(values(&last.next().await.unwrap().unwrap()), ["20"]);
+}
+
+#[tokio::test]
+async fn o_4_1_who_does_not_take_notifications_gets_the_newest() {
+    let mut piped = Piped::new(profile::SERVER, server::Config::new(), 1024).await;
+    let mut device = piped.device().await;
+    let (mut observation, token) = piped.observed(&mut device).await;
+    for number in 1..=100 {
+        device.notify(&token, number, &number.to_string()).await;
+    }
+    // When this is answered, they have been read.
+    device.pipe.write_all(&[0x00, 0xe2]).await.unwrap();
+    assert_eq!(device.message(|message| message.code).await, Code::PONG);
+    assert_eq!(observation.skipped(), 36);
+    for number in 37..=100_u32 {
+        assert_eq!(values(&observation.next().await.unwrap().unwrap()), [number.to_string()]);
+    }
+}
+
+#[tokio::test]
+async fn t_5_5_2_a_releasing_device_has_its_answers_though_the_server_would_release_too() {
+    let config = server::Config::new().unregistered_timeout(Duration::from_secs(5));
+    let mut piped = Piped::new(profile::SERVER, config, 16).await;
+    let mut device = piped.connect().await;
+    tokio::time::pause();
+    // GETs of nothing with the tokens 0 to 99, and a Release; their answers do not fit the pipe.
+    let mut bytes: Vec<u8> = (0..100).flat_map(|token| [0x01, 0x01, token]).collect();
+    bytes.extend([0x00, 0xe4]);
+    device.pipe.write_all(&bytes).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for token in 0..100 {
+        assert_eq!(device.message(|answer| answer.token.to_vec()).await, [token]);
+    }
+    until(&mut piped.events, |event| *event == ServerEvent::Disconnected(Closed::Released)).await;
 }

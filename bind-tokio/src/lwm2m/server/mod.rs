@@ -83,7 +83,8 @@ pub enum AskError {
     /// The connection ended first.
     #[error("connection lost: {0}")]
     Closed(Closed),
-    /// The observation is over since its registration is (REG-69), or has moved to another connection (TCP-40).
+    /// The observation is over since its registration is (REG-69), or has moved to another connection
+    /// (TCP-40).
     #[error("registration ended or moved")]
     Unregistered,
     /// The answer cannot be used.
@@ -144,8 +145,8 @@ impl Shared {
         }
     }
 
-    /// Tells the connection that a registration was on that it is so no longer. To be called before anybody else has the
-    /// registry.
+    /// Tells the connection that a registration was on that it is so no longer. To be called before anybody
+    /// else has the registry.
     fn settle(&self, event: &RegistryEvent<'_, ConnectionId>, here: ConnectionId) {
         let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
         let (id, former) = match event {
@@ -268,8 +269,8 @@ impl Server {
         }
     }
 
-    /// Reads what is at `path` of a device, in its preferred format unless `accept` names one. Dropped before it is
-    /// sent, it is not sent.
+    /// Reads what is at `path` of a device, in its preferred format unless `accept` names one. Dropped before
+    /// it is sent, it is not sent.
     pub async fn read(
         &self,
         endpoint: &str,

@@ -267,8 +267,8 @@ impl Raw {
         self.pipe.write_all(&bytes).await.unwrap();
         self.message(|answer| {
             assert!(answer.code.is_success(), "{answer}");
-            let location = answer.options().filter(|option| option.number == OptionNumber::LOCATION_PATH);
-            location.map(|option| option.value.to_vec()).collect()
+            let location = answer.options().filter(|option| option.0 == OptionNumber::LOCATION_PATH);
+            location.map(|option| option.1.to_vec()).collect()
         })
         .await
     }

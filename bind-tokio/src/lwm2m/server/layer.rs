@@ -8,8 +8,9 @@ use coap_tcp_core::{Closed, Event, Expired, Instant, Message, RequestId, SendErr
 use lwm2m_core::Operation;
 use lwm2m_core::server::{DownlinkError, Event as RegistryEvent, Op, Registration, RegistrationId};
 
+use super::event::{Answer, AskError, ServerEvent};
 use super::link::{Command, Link, Question, Reply};
-use super::{Answer, AskError, ConnectionId, ServerEvent, Shared};
+use super::shared::{ConnectionId, Shared};
 use crate::draft::keep;
 use crate::layer::{Layer, Lent};
 

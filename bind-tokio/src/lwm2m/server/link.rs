@@ -9,7 +9,7 @@ use lwm2m_core::content::ContentFormat;
 use lwm2m_core::server::RegistrationId;
 use lwm2m_core::{Operation, Path};
 
-use super::{Answer, AskError};
+use super::event::{Answer, AskError};
 
 /// Questions that wait for one connection; then more are refused.
 const QUESTIONS: usize = 64;

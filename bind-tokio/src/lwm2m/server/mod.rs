@@ -1,189 +1,29 @@
 //! A server: one registry, and the connections of its devices.
 
+mod event;
 mod layer;
 mod link;
+mod shared;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use coap_tcp_core::Closed;
 use lwm2m_core::content::ContentFormat;
-use lwm2m_core::server::{
-    Action, AnswerError, Config, DownlinkError, Event as RegistryEvent, Op, Reading, RegistrationId,
-    Registry, known, read_answer,
-};
+use lwm2m_core::server::{Action, Config, Event as RegistryEvent, Registry};
 use lwm2m_core::{Operation, Path};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc};
 
+pub use self::event::{Answer, AskError, ServerEvent};
 use self::layer::ServerLayer;
 use self::link::{Asked, Link, Question};
-use crate::draft::Received;
+use self::shared::{ConnectionId, NOWHERE, Shared};
 use crate::endpoint::Listener;
 
 /// Events kept for an application that does not take them; then new ones are dropped and counted.
 const EVENTS: usize = 1024;
-
-/// Names a connection. Never used twice.
-type ConnectionId = u64;
-/// Names none.
-const NOWHERE: ConnectionId = 0;
-
-/// What a server reports of its devices.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum ServerEvent {
-    /// A device has registered, and can be asked.
-    Registered {
-        /// Its name.
-        endpoint: String,
-        /// What it said, as one line.
-        summary: String,
-    },
-    /// A device has updated its registration.
-    Updated {
-        /// Its name.
-        endpoint: String,
-    },
-    /// A device has De-registered.
-    Deregistered {
-        /// Its name.
-        endpoint: String,
-    },
-    /// A registration was not updated in time.
-    Expired {
-        /// Its name.
-        endpoint: String,
-    },
-    /// A request of a device was refused.
-    Refused(coap_tcp_core::Code),
-    /// A connection is over.
-    Disconnected(Closed),
-}
-
-/// Why a device was not asked, or did not answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AskError {
-    /// No such registration, or none with a connection now.
-    #[error("not connected")]
-    NotConnected,
-    /// It cannot be asked so.
-    #[error(transparent)]
-    Downlink(DownlinkError),
-    /// Too many questions wait for its connection already.
-    #[error("too many questions")]
-    Busy,
-    /// No answer came in time.
-    #[error("no answer in time")]
-    Timeout,
-    /// The connection ended first.
-    #[error("connection lost: {0}")]
-    Closed(Closed),
-    /// The observation is over since its registration is (REG-69), or has moved to another connection
-    /// (TCP-40).
-    #[error("registration ended or moved")]
-    Unregistered,
-    /// The answer cannot be used.
-    #[error("unusable answer: {0:?}")]
-    Failed(coap_tcp_core::Failure),
-}
-
-/// What a device answered, or notified.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    op: Op,
-    message: Received,
-}
-
-impl Answer {
-    /// The message, as it came.
-    pub const fn message(&self) -> &Received {
-        &self.message
-    }
-
-    /// Hands each value in it to `each`.
-    ///
-    /// # Errors
-    /// When the device refused, or its payload cannot be read.
-    pub fn values(&self, each: impl FnMut(Reading<'_>)) -> Result<(), AnswerError> {
-        read_answer(&self.op, &self.message.view(), known, each)
-    }
-}
-
-struct Shared {
-    registry: Mutex<Registry<ConnectionId>>,
-    links: Mutex<BTreeMap<ConnectionId, Arc<Link>>>,
-    /// Where each registration is observed. Locked after the registry, before the links.
-    homes: Mutex<BTreeMap<RegistrationId, ConnectionId>>,
-    events: mpsc::Sender<ServerEvent>,
-    dropped: AtomicU64,
-    next: AtomicU64,
-    /// The registry's next deadline may have come nearer.
-    nudge: Notify,
-}
-
-impl Shared {
-    fn registry(&self) -> MutexGuard<'_, Registry<ConnectionId>> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn links(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Arc<Link>>> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn next(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn report(&self, event: ServerEvent) {
-        if self.events.try_send(event).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Tells the connection that a registration was on that it is so no longer. To be called before anybody
-    /// else has the registry.
-    fn settle(&self, event: &RegistryEvent<'_, ConnectionId>, here: ConnectionId) {
-        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (id, former) = match event {
-            RegistryEvent::Registered { id, replaced } => {
-                homes.insert(*id, here);
-                let Some(replaced) = replaced else {
-                    return;
-                };
-                (replaced.id(), homes.remove(&replaced.id()))
-            }
-            RegistryEvent::Updated { id, .. } => {
-                (*id, homes.insert(*id, here).filter(|former| *former != here))
-            }
-            RegistryEvent::Deregistered(gone) | RegistryEvent::Expired(gone) => {
-                (gone.id(), homes.remove(&gone.id()))
-            }
-            _ => return,
-        };
-        let Some(former) = former else {
-            return;
-        };
-        if let Some(link) = self.links().get(&former) {
-            link.leave(id);
-        }
-    }
-
-    /// The connection over which a device is reached now.
-    fn link(&self, endpoint: &str) -> Result<(RegistrationId, Arc<Link>), AskError> {
-        let (id, connection) = {
-            let registry = self.registry();
-            let registration = registry.find(endpoint).ok_or(AskError::NotConnected)?;
-            (registration.id(), registration.connection().ok_or(AskError::NotConnected)?)
-        };
-        let link = self.links().get(&connection).cloned().ok_or(AskError::NotConnected)?;
-        Ok((id, link))
-    }
-}
 
 /// An LwM2M server. Clones are the same server.
 #[derive(Clone)]

@@ -1,0 +1,88 @@
+//! What the tasks of all connections share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lwm2m_core::server::{Event as RegistryEvent, RegistrationId, Registry};
+use tokio::sync::{Notify, mpsc};
+
+use super::event::{AskError, ServerEvent};
+use super::link::Link;
+
+/// Names a connection. Never used twice.
+pub(super) type ConnectionId = u64;
+/// Names none.
+pub(super) const NOWHERE: ConnectionId = 0;
+
+/// The registry, and the way to each connection.
+pub(super) struct Shared {
+    pub(super) registry: Mutex<Registry<ConnectionId>>,
+    pub(super) links: Mutex<BTreeMap<ConnectionId, Arc<Link>>>,
+    /// Where each registration is observed. Locked after the registry, before the links.
+    pub(super) homes: Mutex<BTreeMap<RegistrationId, ConnectionId>>,
+    pub(super) events: mpsc::Sender<ServerEvent>,
+    pub(super) dropped: AtomicU64,
+    pub(super) next: AtomicU64,
+    /// The registry's next deadline may have come nearer.
+    pub(super) nudge: Notify,
+}
+
+impl Shared {
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry<ConnectionId>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn links(&self) -> MutexGuard<'_, BTreeMap<ConnectionId, Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn report(&self, event: ServerEvent) {
+        if self.events.try_send(event).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells the connection that a registration was on that it is so no longer. To be called before anybody
+    /// else has the registry.
+    pub(super) fn settle(&self, event: &RegistryEvent<'_, ConnectionId>, here: ConnectionId) {
+        let mut homes = self.homes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, former) = match event {
+            RegistryEvent::Registered { id, replaced } => {
+                homes.insert(*id, here);
+                let Some(replaced) = replaced else {
+                    return;
+                };
+                (replaced.id(), homes.remove(&replaced.id()))
+            }
+            RegistryEvent::Updated { id, .. } => {
+                (*id, homes.insert(*id, here).filter(|former| *former != here))
+            }
+            RegistryEvent::Deregistered(gone) | RegistryEvent::Expired(gone) => {
+                (gone.id(), homes.remove(&gone.id()))
+            }
+            _ => return,
+        };
+        let Some(former) = former else {
+            return;
+        };
+        if let Some(link) = self.links().get(&former) {
+            link.leave(id);
+        }
+    }
+
+    /// The connection over which a device is reached now.
+    pub(super) fn link(&self, endpoint: &str) -> Result<(RegistrationId, Arc<Link>), AskError> {
+        let (id, connection) = {
+            let registry = self.registry();
+            let registration = registry.find(endpoint).ok_or(AskError::NotConnected)?;
+            (registration.id(), registration.connection().ok_or(AskError::NotConnected)?)
+        };
+        let link = self.links().get(&connection).cloned().ok_or(AskError::NotConnected)?;
+        Ok((id, link))
+    }
+}

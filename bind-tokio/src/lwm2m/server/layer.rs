@@ -160,9 +160,10 @@ impl ServerLayer {
     }
 }
 
-/// The core says these before it changes anything.
+/// The core says these before it changes anything. What meets a closed connection waits for its end, which
+/// says why.
 const fn is_passing(error: SendError) -> bool {
-    matches!(error, SendError::Full | SendError::NotReady | SendError::TooMany)
+    matches!(error, SendError::Full | SendError::NotReady | SendError::TooMany | SendError::Closed)
 }
 
 fn summary(device: &Registration<ConnectionId>) -> String {

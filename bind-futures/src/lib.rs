@@ -1,5 +1,4 @@
-//! CoAP over TCP (RFC 8323) over the futures-io traits, for smol and async-std: a thin adapter over
-//! [`coap_tcp_app`].
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

@@ -1,5 +1,4 @@
-//! CoAP over TCP (RFC 8323) on mio: one thread, one reactor, any number of connections. A thin adapter over
-//! [`coap_tcp_app`].
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 

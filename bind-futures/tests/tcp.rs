@@ -1,0 +1,84 @@
+//! Client and server over real TCP with real timers, on smol and on async-std.
+
+#![allow(clippy::unwrap_used)]
+#![cfg(feature = "async-io")]
+
+use std::future::{Future, pending};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use bind_futures::core::{Closed, Code, Config, Incoming};
+use bind_futures::{AsyncIo, Coap, Draft, Handle, NoService, Reply, RequestError, Role, drive};
+use futures_io::{AsyncRead, AsyncWrite};
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+static CONFIG: Config = Config::new().request_timeout(Some(Duration::from_millis(50)));
+
+/// Answers each payload with itself, and what is sent to /late only when the next request comes.
+fn echo() -> Coap<impl bind_futures::Service> {
+    let mut late = Vec::new();
+    Coap::new(move |request: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+        if request.path().next() == Some(b"late") {
+            late.extend(reply.defer());
+        } else {
+            late.clear();
+            reply.content(Code::CONTENT, 42, request.payload);
+        }
+    })
+}
+
+async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(io: IO, stop: impl Future<Output = ()>) -> Closed {
+    drive(io, Role::Acceptor, &CONFIG, AsyncIo::start(), echo(), stop).await.unwrap()
+}
+
+fn connect<IO>(io: IO) -> (Handle, impl Future<Output = Closed>)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let (layer, handle) = Coap::with_handle(NoService);
+    let driven = drive(io, Role::Initiator, &CONFIG, AsyncIo::start(), layer, pending());
+    (handle, async { driven.await.unwrap() })
+}
+
+async fn talk(handle: &Handle) {
+    let late = handle.request(Draft::get("/late")).await;
+    assert_eq!(late.unwrap_err(), RequestError::Timeout);
+    for payload in ["a", "bc", &"d".repeat(900)] {
+        let answer = handle.request(Draft::post("/echo").payload(payload.to_owned())).await.unwrap();
+        assert_eq!(answer.view().payload, payload.as_bytes());
+    }
+}
+
+#[test]
+fn smol() {
+    smol::block_on(async {
+        let listener = smol::net::TcpListener::bind(ANY).await.unwrap();
+        let stream = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let (stop, stopped) = smol::channel::bounded::<()>(1);
+        let server = smol::spawn(serve(accepted, async move { stopped.recv().await.unwrap_or(()) }));
+        let (handle, driven) = connect(stream);
+        let client = smol::spawn(driven);
+        talk(&handle).await;
+        drop(stop);
+        assert_eq!(client.await, Closed::Released);
+        assert_eq!(server.await, Closed::Local);
+    });
+}
+
+#[test]
+fn async_std() {
+    async_std::task::block_on(async {
+        let listener = async_std::net::TcpListener::bind(ANY).await.unwrap();
+        let stream = async_std::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let server = async_std::task::spawn(serve(accepted, pending()));
+        let (handle, driven) = connect(stream);
+        let client = async_std::task::spawn(driven);
+        talk(&handle).await;
+        handle.release();
+        assert_eq!(client.await, Closed::Local);
+        assert_eq!(server.await, Closed::Released);
+    });
+}

@@ -2,13 +2,13 @@
 
 use std::future::{Future, pending};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use async_std::net::TcpListener;
 use bind_futures::core::Config;
-use bind_futures::{AsyncIo, Coap, Role, drive};
+use bind_futures::{AsyncIo, Coap, HalfClose, Role, drive};
 use clap::Parser;
 use demo::{Demo, Runtime};
 
@@ -41,6 +41,7 @@ async fn serve(listen: SocketAddr) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
+        let stream = HalfClose::new(stream, |stream| stream.shutdown(Shutdown::Write));
         let (layer, timer) = (Coap::new(demo.clone()), timer.clone());
         let connection = async move {
             let _ = drive(stream, Role::Acceptor, &CONFIG, timer, layer, pending()).await;

@@ -5,6 +5,7 @@
 #[cfg(feature = "async-io")]
 mod async_io;
 mod drive;
+mod half_close;
 mod timer;
 
 #[cfg(feature = "async-io")]
@@ -16,4 +17,5 @@ pub use coap_tcp_app::{
 };
 pub use coap_tcp_core as core;
 pub use drive::drive;
+pub use half_close::HalfClose;
 pub use timer::Timer;

@@ -4,16 +4,18 @@
 #![cfg(feature = "async-io")]
 
 use std::future::{Future, pending};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
+use std::time::{Duration, Instant};
 
 use bind_futures::core::{Closed, Code, Config, Incoming};
-use bind_futures::{AsyncIo, Coap, Draft, Handle, NoService, Reply, RequestError, Role, drive};
+use bind_futures::{AsyncIo, Coap, Draft, HalfClose, Handle, NoService, Reply, RequestError, Role, drive};
 use futures_io::{AsyncRead, AsyncWrite};
 
-const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-static CONFIG: Config = Config::new().request_timeout(Some(Duration::from_millis(50)));
+const LINGER: Duration = Duration::from_secs(60);
+
+static CONFIG: Config = Config::new().request_timeout(Some(Duration::from_millis(50))).linger(LINGER);
 
 /// Answers each payload with itself, and what is sent to /late only when the next request comes.
 fn echo() -> Coap<impl bind_futures::Service> {
@@ -52,6 +54,7 @@ async fn talk(handle: &Handle) {
 
 #[test]
 fn smol() {
+    let start = Instant::now();
     smol::block_on(async {
         let listener = smol::net::TcpListener::bind(ANY).await.unwrap();
         let stream = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
@@ -65,20 +68,24 @@ fn smol() {
         assert_eq!(client.await, Closed::Released);
         assert_eq!(server.await, Closed::Local);
     });
+    assert!(start.elapsed() < LINGER / 2, "the ends of the streams were not told");
 }
 
 #[test]
 fn async_std() {
+    let start = Instant::now();
     async_std::task::block_on(async {
         let listener = async_std::net::TcpListener::bind(ANY).await.unwrap();
         let stream = async_std::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
+        let accepted = HalfClose::new(accepted, |stream| stream.shutdown(Shutdown::Write));
         let server = async_std::task::spawn(serve(accepted, pending()));
-        let (handle, driven) = connect(stream);
+        let (handle, driven) = connect(HalfClose::new(stream, |stream| stream.shutdown(Shutdown::Write)));
         let client = async_std::task::spawn(driven);
         talk(&handle).await;
         handle.release();
         assert_eq!(client.await, Closed::Local);
         assert_eq!(server.await, Closed::Released);
     });
+    assert!(start.elapsed() < LINGER / 2, "the ends of the streams were not told");
 }

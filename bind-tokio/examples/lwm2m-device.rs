@@ -34,11 +34,15 @@ struct Arguments {
 type Objects = (objects::Server, objects::Device<'static>, Temperature<'static>);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    if arguments.endpoint.is_empty() {
+        return refuse("--endpoint is empty");
+    }
     let (host, port) = match Uri::parse(&arguments.server) {
-        Ok(uri) if uri.scheme() == Scheme::CoapTcp => {
-            (uri.host().trim_matches(['[', ']']).to_owned(), uri.port())
-        }
+        Ok(uri) if uri.scheme() == Scheme::CoapTcp => (uri.host().to_owned(), uri.port()),
         Ok(_) => return refuse("only coap+tcp is spoken here"),
         Err(error) => return refuse(&format!("{}: {error}", arguments.server)),
     };
@@ -46,6 +50,22 @@ fn main() -> ExitCode {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// What is wrong with them is said in one line, with exit code 2.
+fn arguments() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // It is the help that was asked for.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let text = error.to_string();
+        // Behind the empty line is the usage.
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        eprintln!("lwm2m-device: {}", said.join(" ").trim_start_matches("error: "));
+        ExitCode::from(2)
+    })
 }
 
 fn refuse(why: &str) -> ExitCode {
@@ -71,7 +91,7 @@ async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
     let connect = || {
         let endpoint = endpoint.clone();
         async move {
-            let stream = endpoint.tcp((host, port)).await;
+            let stream = endpoint.tcp((host.trim_matches(['[', ']']), port)).await;
             stream.inspect_err(|error| eprintln!("lwm2m-device: {host}:{port}: {error}"))
         }
     };
@@ -81,7 +101,11 @@ async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
         show(event);
     };
     tokio::select! {
-        () = device.run(connect) => {}
+        ended = device.run(connect) => {
+            if let Err(error) = ended {
+                eprintln!("lwm2m-device: {error}");
+            }
+        }
         () = live(arguments, &handle) => {}
         () = async { while let Some(event) = events.recv().await { watch(event) } } => {}
     }

@@ -39,7 +39,10 @@ type Objects = (objects::Server, objects::Device<'static>, Temperature<'static>)
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let show = Show::new();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(run(&arguments, &show))) {
@@ -49,6 +52,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is wrong with them is said in one line, with exit code 2.
+fn arguments() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // It is the help that was asked for.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let text = error.to_string();
+        // Behind the empty line is the usage.
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        eprintln!("lwm2m: {}", said.join(" ").trim_start_matches("error: "));
+        ExitCode::from(2)
+    })
 }
 
 async fn run(arguments: &Arguments, show: &Show) -> Result<(), Failure> {
@@ -124,7 +143,7 @@ async fn run(arguments: &Arguments, show: &Show) -> Result<(), Failure> {
         _ => None,
     });
     let why = closed.await?;
-    step("end of the device", running).await??;
+    step("end of the device", running).await???;
     show.fact("server", format!("connection {why}"));
     drop(stop);
     step("end of the server", serving).await??;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coap_tcp_app::Role;
-use coap_tcp_core::{Closed, Config, ConfigError};
+use coap_tcp_core::{Closed, Config, ConfigError, Instant, Session, Slot};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
@@ -73,12 +73,23 @@ impl Endpoint {
         &self.config
     }
 
+    /// Whether connections can be made with the configuration.
+    ///
+    /// # Errors
+    /// What every one of them would end with at once.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let (spill, mut tx) = (Vec::new(), Vec::new());
+        let slots: Vec<Slot<()>> = Vec::new();
+        Session::initiate(&self.config, spill, slots, Instant::ZERO, &mut tx).map(drop)
+    }
+
     /// Opens a TCP connection without TLS (`coap+tcp`) and drives it in a task of its own. `service` serves
     /// the requests that the peer makes on it; [`NoService`](crate::NoService) has none.
     ///
     /// # Errors
     /// When no address can be reached in time, or the configuration cannot work.
     pub async fn connect_plain(&self, to: impl ToSocketAddrs, service: impl Service) -> io::Result<Handle> {
+        self.check().map_err(invalid)?;
         let stream = self.tcp(to).await?;
         let (handle, driver) = self.connect_over(stream, service);
         tokio::spawn(driver);
@@ -128,11 +139,16 @@ impl Endpoint {
     /// Listens for TCP connections without TLS (`coap+tcp`).
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// When the address cannot be bound, or the configuration cannot work.
     pub async fn listen_plain(&self, on: impl ToSocketAddrs) -> io::Result<Listener> {
+        self.check().map_err(invalid)?;
         let listener = TcpListener::bind(on).await?;
         Ok(Listener { endpoint: self.clone(), listener })
     }
+}
+
+fn invalid(error: ConfigError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, error)
 }
 
 /// Accepts connections.
@@ -205,6 +221,7 @@ impl Listener {
             };
             let driver = endpoint.drive(wrap(stream, address), Role::Acceptor, layer(address), stop);
             tokio::spawn(async move {
+                // The configuration is known to work: there is only the memory to want, for this connection.
                 let _ = driver.await;
                 drop(place);
             });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use core::time::Duration;
+use std::io::ErrorKind;
 
 use bind_tokio::core::{Closed, Code, Config, Incoming, KeepAlive, SendError};
 use bind_tokio::{Coap, Draft, Endpoint, Handle, NoService, Reply, RequestError, Role, Service};
@@ -296,10 +297,42 @@ async fn f_34_no_more_connections_are_accepted_than_allowed() {
 }
 
 #[tokio::test]
-async fn an_unreachable_address_is_an_error_in_time() {
-    let endpoint = Endpoint::new(Config::new()).connect_timeout(Duration::from_secs(5));
+async fn an_address_where_nobody_listens_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    assert!(endpoint.connect_plain(address, NoService).await.is_err());
+    let refused = Endpoint::new(Config::new()).connect_plain(address, NoService).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_does_not_answer_is_an_error_in_time() {
+    let endpoint = Endpoint::new(Config::new()).connect_timeout(Duration::from_secs(5));
+    // Nobody accepts: when the system's queue is full, it says nothing.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    let (late, waited) = loop {
+        let start = tokio::time::Instant::now();
+        match endpoint.tcp(address).await {
+            Ok(stream) => queued.push(stream),
+            Err(error) => break (error, start.elapsed()),
+        }
+        assert!(queued.len() < 1000, "the queue has no end");
+    };
+    assert_eq!((late.kind(), waited.as_secs()), (ErrorKind::TimedOut, 5));
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_work_is_found_at_the_start() {
+    for config in [Config::new().max_message_size(8), Config::new().tx_limit(8)] {
+        let endpoint = Endpoint::new(config.await_csm(true));
+        assert!(endpoint.check().is_err());
+        let listening = endpoint.listen_plain("127.0.0.1:0").await;
+        assert_eq!(listening.unwrap_err().kind(), ErrorKind::InvalidInput);
+        let connected = endpoint.connect_plain("127.0.0.1:1", NoService).await;
+        assert_eq!(connected.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
 }

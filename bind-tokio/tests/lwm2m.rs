@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use bind_tokio::Endpoint;
 use bind_tokio::core::wire::Writer;
-use bind_tokio::core::{Closed, Code, Config, Message, OptionNumber};
+use bind_tokio::core::{Closed, Code, Config, ConfigError, Message, OptionNumber};
 use bind_tokio::lwm2m::core::client::State;
 use bind_tokio::lwm2m::core::content::ContentFormat;
 use bind_tokio::lwm2m::core::objects::{self, Temperature};
@@ -27,10 +27,15 @@ const TEMPERATURE: Path = match Path::new(&[3303, 0, 5700]) {
     Err(_) => Path::ROOT,
 };
 
+const MANUFACTURER: Path = match Path::new(&[3, 0, 0]) {
+    Ok(path) => path,
+    Err(_) => Path::ROOT,
+};
+
 struct Running {
     handle: DeviceHandle<Objects>,
     events: mpsc::Receiver<DeviceEvent>,
-    ended: JoinHandle<()>,
+    ended: JoinHandle<Result<(), ConfigError>>,
 }
 
 async fn server(config: server::Config) -> (SocketAddr, Server, mpsc::Receiver<ServerEvent>) {
@@ -99,7 +104,7 @@ async fn a_device_is_read_in_each_format() {
     let unknown = server.read("dev2", "/3/0/0".parse().unwrap(), None).await;
     assert_eq!(unknown.unwrap_err(), AskError::NotConnected);
     device.handle.deregister();
-    device.ended.await.unwrap();
+    device.ended.await.unwrap().unwrap();
 }
 
 #[tokio::test]
@@ -159,8 +164,34 @@ async fn tcp_80_a_device_leaves_in_order_and_tcp_81_the_server_knows() {
     device.handle.deregister();
     until(&mut events, |event| matches!(event, ServerEvent::Deregistered { .. })).await;
     until(&mut events, |event| *event == ServerEvent::Disconnected(Closed::Released)).await;
-    device.ended.await.unwrap();
+    device.ended.await.unwrap().unwrap();
     assert_eq!(device.handle.state(), State::Stopped);
+    // What it has reported ends with it.
+    while soon(device.events.recv()).await.is_some() {}
+}
+
+#[tokio::test]
+async fn events_that_the_device_does_not_take_are_counted() {
+    let (address, server, mut events) = server(server::Config::new()).await;
+    let mut device = device("dev1", address);
+    registered(&mut events).await;
+    for _ in 0..300 {
+        server.read("dev1", MANUFACTURER, None).await.unwrap();
+    }
+    let dropped = device.handle.dropped_events();
+    let kept = core::iter::from_fn(|| device.events.try_recv().ok()).count();
+    assert_eq!(kept, 256);
+    // Connected, Registered, and each Read.
+    assert_eq!(dropped, 302 - 256);
+}
+
+#[tokio::test]
+async fn a_configuration_that_cannot_work_is_found_before_the_device_connects() {
+    let objects = (objects::Server::new(1, 60), objects::Device::new(), Temperature::new("Cel"));
+    let endpoint = Endpoint::new(profile::DEVICE.max_message_size(8));
+    let (device, _, _) = Device::new(endpoint, client::Config::new("dev1"), objects, 1);
+    let ended = device.run(|| async { panic!("connected") as std::io::Result<DuplexStream> }).await;
+    assert_eq!(ended, Err(ConfigError::MessageSizeTooSmall));
 }
 
 #[tokio::test]
@@ -171,11 +202,6 @@ async fn tcp_61_a_connection_without_a_registration_is_closed() {
     assert_eq!(idle.closed().await, Closed::Released);
     until(&mut events, |event| *event == ServerEvent::Disconnected(Closed::Local)).await;
 }
-
-const MANUFACTURER: Path = match Path::new(&[3, 0, 0]) {
-    Ok(path) => path,
-    Err(_) => Path::ROOT,
-};
 
 /// A device whose bytes are in the test's hands.
 struct Raw {

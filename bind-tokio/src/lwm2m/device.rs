@@ -1,9 +1,10 @@
 //! A device: its client, its objects, and one connection after the other.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
-use coap_tcp_core::{Closed, Event, Expired, Instant, Shutdown};
+use coap_tcp_core::{Closed, ConfigError, Event, Expired, Instant, Shutdown};
 use lwm2m_core::client::{Action, Client, Config, Event as ClientEvent, Op, State};
 use lwm2m_core::objects::Objects;
 use lwm2m_core::path::Path;
@@ -49,11 +50,19 @@ struct Shared<O> {
     core: Mutex<Core<O>>,
     /// Wakes the device while it has no connection.
     nudge: Notify,
+    /// Events that nobody took.
+    dropped: AtomicU64,
 }
 
 impl<O> Shared<O> {
     fn lock(&self) -> MutexGuard<'_, Core<O>> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report(&self, events: &mpsc::Sender<DeviceEvent>, event: DeviceEvent) {
+        if events.try_send(event).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn wake(&self) {
@@ -69,6 +78,7 @@ impl<O> Shared<O> {
 pub struct Device<O> {
     endpoint: Endpoint,
     shared: Arc<Shared<O>>,
+    /// Closed when the device is gone: the handle has none.
     events: mpsc::Sender<DeviceEvent>,
 }
 
@@ -89,7 +99,7 @@ impl<O: Objects + Send + 'static> Device<O> {
     ) -> (Self, DeviceHandle<O>, mpsc::Receiver<DeviceEvent>) {
         let client = Client::new(config, [0], seed, &objects);
         let core = Mutex::new(Core { client, objects, waker: None });
-        let shared = Arc::new(Shared { core, nudge: Notify::new() });
+        let shared = Arc::new(Shared { core, nudge: Notify::new(), dropped: AtomicU64::new(0) });
         let (events, reports) = mpsc::channel(EVENTS);
         let handle = DeviceHandle { endpoint: endpoint.clone(), shared: shared.clone() };
         (Self { endpoint, shared, events }, handle, reports)
@@ -97,11 +107,15 @@ impl<O: Objects + Send + 'static> Device<O> {
 
     /// Runs until it is de-registered: connects as `connect` says, registers, serves, and connects again when
     /// and as the policy says.
-    pub async fn run<IO, F>(self, mut connect: impl FnMut() -> F)
+    ///
+    /// # Errors
+    /// When the endpoint's configuration cannot work; then it has not connected.
+    pub async fn run<IO, F>(self, mut connect: impl FnMut() -> F) -> Result<(), ConfigError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         F: Future<Output = std::io::Result<IO>>,
     {
+        self.endpoint.check()?;
         let clock = self.endpoint.clock();
         loop {
             let (action, due, state) = {
@@ -113,10 +127,10 @@ impl<O: Objects + Send + 'static> Device<O> {
                 (Some(Action::Connect { .. }), _) => {
                     let why = self.connection(connect().await).await;
                     self.shared.lock().client.handle_closed(clock.now(), 0);
-                    self.report(DeviceEvent::Disconnected(why));
+                    self.shared.report(&self.events, DeviceEvent::Disconnected(why));
                 }
                 (Some(Action::Close { .. }), _) => {}
-                (None, _) if state == State::Stopped => return,
+                (None, _) if state == State::Stopped => return Ok(()),
                 (None, Some((at, ..))) => {
                     tokio::select! {
                         () = tokio::time::sleep_until(clock.tokio(at)) => {}
@@ -136,16 +150,12 @@ impl<O: Objects + Send + 'static> Device<O> {
         let Ok(io) = io else {
             return Closed::Transport;
         };
-        self.report(DeviceEvent::Connected);
+        self.shared.report(&self.events, DeviceEvent::Connected);
         self.shared.lock().client.handle_connected(self.endpoint.clock().now(), 0);
         let layer = DeviceLayer { shared: self.shared.clone(), events: self.events.clone(), due: None };
         let ended = self.endpoint.drive(io, Role::Initiator, layer, std::future::pending()).await;
-        // A configuration that cannot work connects to nobody.
+        // The configuration is known to work: there is only the memory to want, and that may pass.
         ended.unwrap_or(Closed::Local)
-    }
-
-    fn report(&self, event: DeviceEvent) {
-        report(&self.events, event);
     }
 }
 
@@ -174,15 +184,15 @@ impl<O: Objects> DeviceHandle<O> {
         self.shared.wake();
     }
 
+    /// Events that were dropped since nobody took them.
+    pub fn dropped_events(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
     /// Where the device stands with its server.
     pub fn state(&self) -> State {
         self.shared.lock().client.state(0)
     }
-}
-
-fn report(events: &mpsc::Sender<DeviceEvent>, event: DeviceEvent) {
-    // An application that does not listen wants none of it.
-    let _ = events.try_send(event);
 }
 
 struct DeviceLayer<O> {
@@ -202,7 +212,7 @@ impl<O> DeviceLayer<O> {
             ClientEvent::Served(served) => DeviceEvent::Served(served),
             _ => return,
         };
-        report(&self.events, event);
+        self.shared.report(&self.events, event);
     }
 }
 

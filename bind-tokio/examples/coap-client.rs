@@ -57,7 +57,10 @@ enum Method {
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let request = match prepare(&arguments) {
         Ok(request) => request,
         Err(error) => {
@@ -72,6 +75,22 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is wrong with them is said in one line, with exit code 2.
+fn arguments() -> Result<Arguments, ExitCode> {
+    Arguments::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            // It is the help that was asked for.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        let text = error.to_string();
+        // Behind the empty line is the usage.
+        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        eprintln!("coap-client: {}", said.join(" ").trim_start_matches("error: "));
+        ExitCode::from(2)
+    })
 }
 
 struct Prepared {
@@ -109,7 +128,7 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
     if let Some(format) = arguments.accept {
         draft = draft.uint(OptionNumber::ACCEPT, format.into());
     }
-    Ok(Prepared { host: uri.host().trim_matches(['[', ']']).to_owned(), port: uri.port(), draft })
+    Ok(Prepared { host: uri.host().to_owned(), port: uri.port(), draft })
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -123,8 +142,8 @@ async fn run(arguments: &Arguments, request: Prepared) -> Result<(), Failure> {
         .tolerance(tolerance)
         .release_timeout(Duration::from_secs(1));
     let endpoint = Endpoint::new(config);
-    let stream =
-        endpoint.tcp((host.as_str(), port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
+    let stream = endpoint.tcp((host.trim_matches(['[', ']']), port)).await;
+    let stream = stream.map_err(|error| format!("{host}:{port}: {error}"))?;
     let verbose = arguments.verbose;
     let stream = Wiretap::new(stream, move |direction, message: &Message<'_>| {
         if verbose {

@@ -285,6 +285,8 @@ leshan = [
         device=["{ours}/lwm2m-device", "--server", "{uri}", "--endpoint", "ours", "--lifetime", "60", "--for", "20"],
         checks=[
             hears("registered with ep, lt, lwm2m, b", "server", r'"event":"registered","client":\{"ep":"ours",.*"lt":60,"lwm2m":"1\.1","b":"[UTS]*T', seconds=30),
+            # Leshan tells of a registration before it sends the 2.01.
+            hears("our device has its 2.01", "device", r"^registered$"),
             leshan_reads("read of /3/0 without Accept is SenML CBOR", "/3/0", "-", r'"format":112,"content":\{.*"/3/0/0":"[^"]+"'),
             leshan_reads("read of /3/0 as TLV", "/3/0", "TLV", r'"format":11542,"content":\{.*"/3/0/0":"[^"]+"'),
             leshan_reads("read of /3/0/0 as text", "/3/0/0", "TEXT", r'"format":0,"content":\{"/3/0/0":"[^"]+"'),

@@ -24,7 +24,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match demo::arguments::<Arguments>() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     match async_std::task::block_on(serve(arguments.listen)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

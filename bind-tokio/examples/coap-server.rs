@@ -24,7 +24,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match demo::arguments::<Arguments>() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime.and_then(|runtime| runtime.block_on(serve(&arguments))) {
         Ok(()) => ExitCode::SUCCESS,

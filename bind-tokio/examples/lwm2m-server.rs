@@ -49,7 +49,7 @@ impl Format {
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments() {
+    let arguments = match demo::arguments::<Arguments>() {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
@@ -61,22 +61,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// What is wrong with them is said in one line, with exit code 2.
-fn arguments() -> Result<Arguments, ExitCode> {
-    Arguments::try_parse().map_err(|error| {
-        if !error.use_stderr() {
-            // It is the help that was asked for.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
-        let text = error.to_string();
-        // Behind the empty line is the usage.
-        let said: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        eprintln!("lwm2m-server: {}", said.join(" ").trim_start_matches("error: "));
-        ExitCode::from(2)
-    })
 }
 
 async fn run(arguments: &Arguments) -> std::io::Result<()> {

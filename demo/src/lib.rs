@@ -1,6 +1,9 @@
-//! The resources of the example servers: the same code on tokio, mio, smol and async-std.
+//! What the example programs share: their arguments, and the resources of the servers, which are the same code on
+//! tokio, mio, smol and async-std.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
+
+mod arguments;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -9,6 +12,8 @@ use std::time::Duration;
 
 use coap_tcp_app::core::{Code, Config, Incoming, OptionNumber, Tolerance};
 use coap_tcp_app::{Draft, Reply, Service};
+
+pub use arguments::arguments;
 
 const TEXT: u16 = 0;
 const LINK_FORMAT: u16 = 40;

@@ -8,9 +8,10 @@ use coap_tcp_core::wire::BlockSize;
 use coap_tcp_core::{Closed, Event, Expired, Incoming, Instant, Message, OptionNumber, SendError, Tagged};
 
 use crate::bodies::Bodies;
+use crate::commands::{Command, Dirty, PingCell, Shared, Watch};
 use crate::draft::{Draft, keep};
 use crate::exchange::{Exchange, RequestError, Stage, Tag, Wish};
-use crate::handle::{Command, Dirty, Handle, PingCell, Shared, Watch};
+use crate::handle::Handle;
 use crate::layer::{Layer, Lent};
 use crate::service::{KNOWN_OPTIONS, Link, Reply, Service};
 

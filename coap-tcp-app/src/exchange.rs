@@ -41,6 +41,12 @@ pub enum RequestError {
     Blocks(Fault),
 }
 
+impl From<SendError> for RequestError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
 /// What the asking side wants of an exchange that it does not want any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {

@@ -6,6 +6,7 @@
 
 mod bodies;
 pub mod coap;
+mod commands;
 pub mod draft;
 pub mod driver;
 pub mod exchange;

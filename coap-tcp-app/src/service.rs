@@ -9,9 +9,10 @@ use coap_tcp_core::wire::Writer;
 use coap_tcp_core::{Code, Incoming, Instant, OptionNumber, Refusal, SendError};
 
 use crate::bodies::{Answering, Bodies};
+use crate::commands::{Shared, Watch};
 use crate::draft::Draft;
 use crate::exchange::Tag;
-use crate::handle::{Deferred, Handle, Notifier, Shared, Watch};
+use crate::handle::{Deferred, Handle, Notifier};
 use crate::layer::Lent;
 use crate::pool::Pooled;
 

@@ -1,0 +1,271 @@
+//! What other tasks leave for the task of a connection.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use coap_tcp_core::blockwise::Wanted;
+use coap_tcp_core::{Closed, Code, Observer, Ticket};
+
+use crate::draft::Draft;
+use crate::exchange::{Exchange, RequestError};
+
+/// Requests that wait to be sent, for one connection. More callers wait for their turn.
+const QUEUE: usize = 64;
+
+/// What other tasks ask of a connection's own.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Cancel on the wire (O-7.4-1).
+    Deregister(Arc<Exchange>),
+    /// Nobody waits for it any more.
+    Forget(Arc<Exchange>),
+    Answer(Ticket, Draft, Wanted),
+    Ping(Arc<PingCell>),
+    Release {
+        hold_off: Option<u32>,
+        alternatives: Vec<String>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: Mutex<Commands>,
+}
+
+/// What waits for the connection's task.
+#[derive(Debug, Default)]
+pub(crate) struct Commands {
+    pub(crate) waker: Option<Waker>,
+    /// Ends the connection before anything else is said.
+    pub(crate) abort: Option<String>,
+    /// What makes room or is owed: it goes before requests of ours, which may have to wait for it.
+    pub(crate) queue: VecDeque<Command>,
+    pub(crate) requests: VecDeque<Arc<Exchange>>,
+    /// Who waits for a place among the requests.
+    pub(crate) places: Waiters,
+    /// Observed resources with something unsent, in the order in which they changed.
+    pub(crate) dirty: Vec<Dirty>,
+    pub(crate) closed: Option<Closed>,
+    /// Who waits for that.
+    pub(crate) ends: Waiters,
+}
+
+/// What an observer has not been sent yet.
+#[derive(Debug)]
+pub(crate) struct Dirty {
+    pub(crate) watch: Arc<Watch>,
+    /// The newest state; older ones have been replaced (O-4-1).
+    pub(crate) state: Option<Draft>,
+    /// Then the observation ends so (O-4.2-1).
+    pub(crate) end: Option<Code>,
+}
+
+/// What the connection's task and a [`Notifier`] know of one observation.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) observer: Observer,
+    /// How its notifications are cut (B-2.6-1).
+    pub(crate) wanted: Wanted,
+    pub(crate) over: AtomicBool,
+    pub(crate) skipped: AtomicU64,
+    /// Over TCP the value of Observe means nothing (O-7.1-1), but some peers take a notification whose number
+    /// has not grown for an old one.
+    pub(crate) number: AtomicU32,
+}
+
+impl Shared {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Commands> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leaves a command, unless it is too late.
+    pub(crate) fn push(&self, command: Command) -> Result<(), Closed> {
+        let waker = {
+            let mut commands = self.lock();
+            if let Some(why) = commands.closed {
+                return Err(why);
+            }
+            commands.queue.push_back(command);
+            commands.waker.take()
+        };
+        wake(waker);
+        Ok(())
+    }
+
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut commands = self.lock();
+        match &mut commands.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// Leaves a request as soon as there is a place for it.
+    pub(crate) fn poll_ask(
+        &self,
+        cx: &Context<'_>,
+        exchange: &Arc<Exchange>,
+        place: &mut Place<'_>,
+    ) -> Poll<Result<(), Closed>> {
+        let waker = {
+            let mut commands = self.lock();
+            if let Some(why) = commands.closed {
+                return Poll::Ready(Err(why));
+            }
+            if commands.requests.len() >= QUEUE {
+                commands.places.wait(&mut place.number, cx);
+                return Poll::Pending;
+            }
+            commands.requests.push_back(exchange.clone());
+            commands.waker.take()
+        };
+        wake(waker);
+        Poll::Ready(Ok(()))
+    }
+
+    pub(crate) fn pop_command(&self) -> Option<Command> {
+        self.lock().queue.pop_front()
+    }
+
+    pub(crate) fn pop_request(&self) -> Option<Arc<Exchange>> {
+        self.lock().requests.pop_front()
+    }
+
+    /// Lets those in who wait for a place, if there is one: once a turn, and all, since some may have left.
+    pub(crate) fn let_in(&self) {
+        let waiting = {
+            let mut commands = self.lock();
+            if commands.requests.len() >= QUEUE {
+                return;
+            }
+            commands.places.take()
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub(crate) fn close(&self, why: Closed) {
+        let (commands, requests, wakers) = {
+            let mut commands = self.lock();
+            commands.closed = Some(why);
+            commands.dirty.clear();
+            let wakers = commands.ends.take().into_iter().chain(commands.places.take());
+            let wakers: Vec<Waker> = wakers.collect();
+            (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.requests), wakers)
+        };
+        requests.into_iter().for_each(|exchange| exchange.close(why));
+        for command in commands {
+            if let Command::Ping(cell) = command {
+                cell.deliver(Err(RequestError::Closed { why, sent: false }));
+            }
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Whom to wake, once each. Who goes away is forgotten.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    next: u64,
+    wakers: Vec<(u64, Waker)>,
+}
+
+impl Waiters {
+    pub(crate) fn wait(&mut self, number: &mut Option<u64>, cx: &Context<'_>) {
+        let mine = self.wakers.iter_mut().find(|(other, _)| Some(*other) == *number);
+        if let Some((_, waker)) = mine {
+            waker.clone_from(cx.waker());
+            return;
+        }
+        self.wakers.push((self.next, cx.waker().clone()));
+        *number = Some(self.next);
+        self.next += 1;
+    }
+
+    fn take(&mut self) -> Vec<Waker> {
+        self.wakers.drain(..).map(|(_, waker)| waker).collect()
+    }
+}
+
+/// A place among [`Waiters`], given up when dropped.
+pub(crate) struct Place<'s> {
+    shared: &'s Shared,
+    which: fn(&mut Commands) -> &mut Waiters,
+    pub(crate) number: Option<u64>,
+}
+
+impl<'s> Place<'s> {
+    pub(crate) const fn new(shared: &'s Shared, which: fn(&mut Commands) -> &mut Waiters) -> Self {
+        Self { shared, which, number: None }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            (self.which)(&mut self.shared.lock()).wakers.retain(|(other, _)| *other != number);
+        }
+    }
+}
+
+pub(crate) fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(observer: Observer, wanted: &Wanted) -> Arc<Self> {
+        Arc::new(Self {
+            observer,
+            wanted: wanted.notification(),
+            over: AtomicBool::new(false),
+            skipped: AtomicU64::new(0),
+            number: AtomicU32::new(1),
+        })
+    }
+}
+
+/// A Ping under way.
+#[derive(Debug, Default)]
+pub(crate) struct PingCell {
+    inner: Mutex<PingState>,
+}
+
+#[derive(Debug, Default)]
+struct PingState {
+    result: Option<Result<Duration, RequestError>>,
+    waker: Option<Waker>,
+}
+
+impl PingCell {
+    fn lock(&self) -> MutexGuard<'_, PingState> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn deliver(&self, result: Result<Duration, RequestError>) {
+        let waker = {
+            let mut inner = self.lock();
+            inner.result = Some(result);
+            inner.waker.take()
+        };
+        wake(waker);
+    }
+
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<Result<Duration, RequestError>> {
+        let mut inner = self.lock();
+        match inner.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                inner.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

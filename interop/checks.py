@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from programs import Failure
 
-TO_OURS, FROM_OURS = "-> ours", "<- ours"
+TO_OURS, FROM_OURS, TO_MIO = "-> ours", "<- ours", "-> ours on mio"
 
 
 @dataclass
@@ -90,7 +90,12 @@ def ends(what, who, seconds):
 
 # ---- our programs
 
-OUR_SERVER = Server(["{ours}/coap-server", "--listen", "127.0.0.1:0"], r"listening on (coap\+tcp://\S+)")
+def our_server(program):
+    return Server([f"{{ours}}/{program}", "--listen", "127.0.0.1:0"], r"listening on (coap\+tcp://\S+)")
+
+
+# One service on two runtimes.
+OUR_SERVERS = {TO_OURS: our_server("coap-server"), TO_MIO: our_server("coap-server-mio")}
 OUR_CLIENT = ["{ours}/coap-client"]
 FIVE_THOUSAND = "0123456789" * 500
 HUGE = "0123456789abcdef" * 6400
@@ -103,32 +108,36 @@ def our_registry(*args):
 # ---- libcoap: two versions, one command line. Its client's exit status is 0 whatever the answer's code is.
 
 
+def libcoap_client(peer, prefix, direction):
+    return Scene(
+        peer,
+        direction,
+        OUR_SERVERS[direction],
+        client=[*prefix, "coap-client-notls", "-B", "3"],
+        checks=[
+            call("GET /test", ["{uri}/test"], r"\S", never=r"^[45]\.\d\d"),
+            call("PUT of a new path is 2.01", ["-v", "6", "-m", "put", "-e", "one", "{uri}/made"], r"c:2\.01 "),
+            call("PUT of an old path is 2.04", ["-v", "6", "-m", "put", "-e", "two", "{uri}/made"], r"c:2\.04 "),
+            call("GET of what was put", ["{uri}/made"], r"^two$"),
+            call("DELETE is 2.02", ["-v", "7", "-m", "delete", "{uri}/made"], r"c:2\.02 "),
+            call("GET of what was deleted is 4.04", ["{uri}/made"], r"^4\.04"),
+            call("GET of an unknown path is 4.04", ["{uri}/no/such"], r"^4\.04"),
+            call("POST /echo", ["-m", "post", "-e", "to and fro", "{uri}/echo"], r"^to and fro$"),
+            call("POST /echo of 5000 bytes", ["-m", "post", "-e", FIVE_THOUSAND, "{uri}/echo"], rf"^{FIVE_THOUSAND}$"),
+            call("POST /echo of 100 KiB", ["-m", "post", "-e", HUGE, "{uri}/echo"], rf"^{HUGE}$"),
+            call("GET /large of 5000 bytes", ["{uri}/large"], r"^[^\n]{5000}$"),
+            call("GET /large in blocks of 256 bytes", ["-b", "256", "{uri}/large"], r"^[^\n]{5000}$"),
+            # its CSM allows 8 MiB a message, so there is no reason for blocks
+            call("GET /large in one message", ["-v", "7", "{uri}/large"], r"c:2\.05 ", never="Block2:"),
+            # the payloads run together; the first is the answer
+            call("observe /tick, 3 notifications", ["-s", "2", "-v", "6", "{uri}/tick"], r"(?s)(c:2\.05 .*?Observe:.*?){4}"),
+        ],
+    )
+
+
 def libcoap(peer, prefix):
     return [
-        Scene(
-            peer,
-            TO_OURS,
-            OUR_SERVER,
-            client=[*prefix, "coap-client-notls", "-B", "3"],
-            checks=[
-                call("GET /test", ["{uri}/test"], r"\S", never=r"^[45]\.\d\d"),
-                call("PUT of a new path is 2.01", ["-v", "6", "-m", "put", "-e", "one", "{uri}/made"], r"c:2\.01 "),
-                call("PUT of an old path is 2.04", ["-v", "6", "-m", "put", "-e", "two", "{uri}/made"], r"c:2\.04 "),
-                call("GET of what was put", ["{uri}/made"], r"^two$"),
-                call("DELETE is 2.02", ["-v", "7", "-m", "delete", "{uri}/made"], r"c:2\.02 "),
-                call("GET of what was deleted is 4.04", ["{uri}/made"], r"^4\.04"),
-                call("GET of an unknown path is 4.04", ["{uri}/no/such"], r"^4\.04"),
-                call("POST /echo", ["-m", "post", "-e", "to and fro", "{uri}/echo"], r"^to and fro$"),
-                call("POST /echo of 5000 bytes", ["-m", "post", "-e", FIVE_THOUSAND, "{uri}/echo"], rf"^{FIVE_THOUSAND}$"),
-                call("POST /echo of 100 KiB", ["-m", "post", "-e", HUGE, "{uri}/echo"], rf"^{HUGE}$"),
-                call("GET /large of 5000 bytes", ["{uri}/large"], r"^[^\n]{5000}$"),
-                call("GET /large in blocks of 256 bytes", ["-b", "256", "{uri}/large"], r"^[^\n]{5000}$"),
-                # its CSM allows 8 MiB a message, so there is no reason for blocks
-                call("GET /large in one message", ["-v", "7", "{uri}/large"], r"c:2\.05 ", never="Block2:"),
-                # the payloads run together; the first is the answer
-                call("observe /tick, 3 notifications", ["-s", "2", "-v", "6", "{uri}/tick"], r"(?s)(c:2\.05 .*?Observe:.*?){4}"),
-            ],
-        ),
+        *(libcoap_client(peer, prefix, direction) for direction in OUR_SERVERS),
         Scene(
             peer,
             FROM_OURS,
@@ -169,6 +178,13 @@ def without(*names):
     return {name: what for name, what in STEPS.items() if name not in names}
 
 
+def to_ours(peer, client, table, *args, slow=()):
+    return [
+        Scene(peer, direction, server, client=client, checks=steps(table, *args, slow=slow))
+        for direction, server in OUR_SERVERS.items()
+    ]
+
+
 def from_ours(peer, server, *more):
     return Scene(
         peer,
@@ -193,13 +209,8 @@ UNKNOWN = call("GET of an unknown path fails with 4.04", ["{uri}/no/such"], r"4\
 
 AIOCOAP = ["{root}/.peers/aiocoap/bin/python", "{root}/interop/peers/aiocoap/peer.py"]
 aiocoap = [
-    Scene(
-        "aiocoap",
-        TO_OURS,
-        OUR_SERVER,
-        client=AIOCOAP,
-        checks=steps(without("ping"), "client", "{uri}"),  # its client has no Ping
-    ),
+    # Its client has no Ping.
+    *to_ours("aiocoap", AIOCOAP, without("ping"), "client", "{uri}"),
     from_ours(
         "aiocoap",
         # TLS, ws and wss take ports of their own
@@ -213,14 +224,8 @@ aiocoap = [
 
 GOCOAP = "{root}/.peers/gocoap"
 gocoap = [
-    Scene(
-        "gocoap",
-        TO_OURS,
-        OUR_SERVER,
-        client=[f"{GOCOAP}/client"],
-        # Its CSM has no option, so that all that is large goes in blocks of 1024.
-        checks=steps({**STEPS, "idle": "our Pongs keep 20 s of silence open"}, "{host}:{port}", slow=("idle",)),
-    ),
+    # Its CSM has no option, so that all that is large goes in blocks of 1024.
+    *to_ours("gocoap", [f"{GOCOAP}/client"], {**STEPS, "idle": "our Pongs keep 20 s of silence open"}, "{host}:{port}", slow=("idle",)),
     from_ours(
         "gocoap",
         Server([f"{GOCOAP}/server", "-listen", "{host}:{port}"], "listening on"),
@@ -235,7 +240,7 @@ gocoap = [
 
 JAVACOAP = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", "{root}/.peers/javacoap/classes:{root}/.peers/javacoap/lib/*", "Peer"]
 javacoap = [
-    Scene("javacoap", TO_OURS, OUR_SERVER, client=JAVACOAP, checks=steps(STEPS, "client", "{host}", "{port}")),
+    *to_ours("javacoap", JAVACOAP, STEPS, "client", "{host}", "{port}"),
     from_ours(
         "javacoap",
         Server([*JAVACOAP, "server", "{host}", "{port}"], "^listening"),

@@ -93,7 +93,7 @@ async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
         () = live(arguments, &handle) => {}
         () = async { while let Some(event) = events.recv().await { watch(event) } } => {}
     }
-    while let Ok(event) = events.try_recv() {
+    while let Some(event) = events.try_recv() {
         watch(event);
     }
     left

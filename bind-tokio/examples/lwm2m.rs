@@ -16,10 +16,12 @@ use bind_tokio::core::wire::Csm;
 use bind_tokio::core::{Code, Message};
 use bind_tokio::lwm2m::core::objects::{self, Temperature};
 use bind_tokio::lwm2m::core::{Path, client, profile, server};
-use bind_tokio::lwm2m::{Answer, Device, DeviceEvent, DeviceHandle, Observation, Server, ServerEvent};
+use bind_tokio::lwm2m::{
+    Answer, Device, DeviceEvent, DeviceHandle, Events, Observation, Server, ServerEvent,
+};
 use bind_tokio::{Direction, Endpoint, Wiretap};
 use clap::Parser;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 const NAME: &str = "thermometer";
@@ -136,7 +138,7 @@ async fn run(arguments: &Arguments, show: &Show) -> Result<(), Failure> {
 }
 
 /// Objects 1, 3 and 3303, and the client that registers them.
-fn thermometer() -> (Device<Objects>, DeviceHandle<Objects>, mpsc::Receiver<DeviceEvent>) {
+fn thermometer() -> (Device<Objects>, DeviceHandle<Objects>, Events<DeviceEvent>) {
     let mut temperature = Temperature::new("Cel");
     temperature.measure(21.5);
     let objects = (
@@ -180,7 +182,7 @@ async fn step<T>(what: &str, future: impl Future<Output = T>) -> Result<T, Failu
 
 /// Waits for an event, passing over others.
 async fn expect<E, T>(
-    events: &mut mpsc::Receiver<E>,
+    events: &mut Events<E>,
     what: &str,
     mut wanted: impl FnMut(E) -> Option<T>,
 ) -> Result<T, Failure> {

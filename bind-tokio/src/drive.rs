@@ -75,7 +75,7 @@ where
 }
 
 /// Nothing more can be done now: sleep until the next deadline.
-fn rest<T>(
+pub(crate) fn rest<T>(
     cx: &mut Context<'_>,
     clock: Clock,
     until: Option<Instant>,

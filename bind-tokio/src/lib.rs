@@ -10,8 +10,6 @@ pub mod lwm2m;
 mod wiretap;
 
 // What no runtime has a part in.
-#[cfg(feature = "lwm2m")]
-use coap_tcp_app::draft;
 use coap_tcp_app::{coap, handle, layer, service};
 
 pub use coap_tcp_app::{

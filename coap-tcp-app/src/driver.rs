@@ -62,13 +62,14 @@ pub struct Driver<'c, L: Layer> {
 
 impl<'c, L: Layer> Driver<'c, L> {
     /// Says its first words in the first [`Driver::turn`].
-    pub fn new(role: Role, config: &'c Config, layer: L, now: Instant) -> Result<Self, ConfigError> {
+    pub fn new(role: Role, config: &'c Config, mut layer: L, now: Instant) -> Result<Self, ConfigError> {
         let mut tx = Pooled::default();
         let (spill, slots) = (Pooled::default(), Vec::new());
-        let session = match role {
+        let mut session = match role {
             Role::Initiator => Session::initiate(config, spill, slots, now, &mut tx)?,
             Role::Acceptor => Session::accept(config, spill, slots, now, &mut tx)?,
         };
+        layer.handle_connected(now, &mut session.peer(&mut tx));
         Ok(Self {
             session,
             tx,

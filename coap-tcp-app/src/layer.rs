@@ -18,6 +18,9 @@ pub trait Layer {
     /// Kept with each request of ours.
     type Tag;
 
+    /// The transport stands. What is written now leaves together with the connection's own first words (K-3.2-5).
+    fn handle_connected(&mut self, _now: Instant, _peer: &mut Lent<'_, '_, Self::Tag>) {}
+
     /// A message came.
     fn handle_event(&mut self, now: Instant, event: Event<'_, Self::Tag>, peer: &mut Lent<'_, '_, Self::Tag>);
 

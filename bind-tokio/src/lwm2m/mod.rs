@@ -3,6 +3,7 @@
 mod device;
 mod server;
 
-pub use device::{Device, DeviceEvent, DeviceHandle};
+pub use device::Device;
+pub use lwm2m_app::{Answer, AskError, DeviceEvent, DeviceHandle, Events, Observation, ServerEvent};
 pub use lwm2m_core as core;
-pub use server::{Answer, AskError, Observation, Server, ServerEvent};
+pub use server::Server;

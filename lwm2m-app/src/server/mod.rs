@@ -5,27 +5,27 @@ mod layer;
 mod link;
 mod shared;
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::task::Context;
 
+use coap_tcp_core::Instant;
 use lwm2m_core::content::ContentFormat;
 use lwm2m_core::server::{Action, Config, Event as RegistryEvent, Registry};
 use lwm2m_core::{Operation, Path};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
 
 pub use self::event::{Answer, AskError, ServerEvent};
-use self::layer::ServerLayer;
+pub use self::layer::ServerLayer;
 use self::link::{Asked, Link, Question};
 use self::shared::{ConnectionId, NOWHERE, Shared};
-use crate::endpoint::Listener;
+use crate::queue::{Events, Reports};
 
 /// Events kept for an application that does not take them; then new ones are dropped and counted.
 const EVENTS: usize = 1024;
 
-/// An LwM2M server. Clones are the same server.
+/// An LwM2M server: its registry, and the way to each device. Clones are the same server. A binding makes its
+/// connections, all told the time by one clock.
 #[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -34,79 +34,46 @@ pub struct Server {
 impl Server {
     /// A server, and what it reports. `random` is asked for the locations of registrations; where devices are
     /// not authenticated it must not be guessable (SEC-31).
-    pub fn new(
-        config: Config,
-        random: impl FnMut() -> u64 + Send + 'static,
-    ) -> (Self, mpsc::Receiver<ServerEvent>) {
-        let (events, reports) = mpsc::channel(EVENTS);
+    pub fn new(config: Config, random: impl FnMut() -> u64 + Send + 'static) -> (Self, Events<ServerEvent>) {
+        let (reports, events) = Reports::new(EVENTS);
         let shared = Shared {
             registry: Mutex::new(Registry::new(config, random)),
             links: Mutex::default(),
             homes: Mutex::default(),
-            events,
-            dropped: AtomicU64::new(0),
+            reports,
             next: AtomicU64::new(1),
-            nudge: Notify::new(),
+            keepers: Mutex::default(),
         };
-        (Self { shared: Arc::new(shared) }, reports)
+        (Self { shared: Arc::new(shared) }, events)
     }
 
-    /// Serves devices until `shutdown` is ready, then releases their connections.
-    pub async fn serve(&self, listener: Listener, shutdown: impl Future<Output = ()>) {
-        self.serve_over(listener, |stream, _| stream, shutdown).await;
+    /// For one more connection.
+    pub fn layer(&self) -> ServerLayer {
+        ServerLayer::new(&self.shared)
     }
 
-    /// [`Server::serve`] over what `wrap` makes of the TCP stream.
-    pub async fn serve_over<IO>(
-        &self,
-        listener: Listener,
-        wrap: impl FnMut(TcpStream, SocketAddr) -> IO,
-        shutdown: impl Future<Output = ()>,
-    ) where
-        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let clock = listener.clock();
-        let layer = |_| {
-            let (id, link) = (self.shared.next(), Arc::new(Link::default()));
-            self.shared.links().insert(id, link.clone());
-            self.shared.registry().handle_connected(clock.now(), id, None);
-            self.shared.nudge.notify_one();
-            ServerLayer::new(self.shared.clone(), id, link)
-        };
-        tokio::select! {
-            () = listener.serve_layers(layer, wrap, shutdown) => {}
-            () = self.keep_time(clock) => {}
-        }
-    }
-
-    /// Sees to the registry's deadlines, for ever.
-    async fn keep_time(&self, clock: crate::drive::Clock) {
-        loop {
-            let (due, closing) = {
-                let mut registry = self.shared.registry();
-                while let Some(event) = registry.handle_timeout(clock.now()) {
-                    self.shared.settle(&event, NOWHERE);
-                    if let RegistryEvent::Expired(registration) = event {
-                        self.shared
-                            .report(ServerEvent::Expired { endpoint: registration.endpoint().to_owned() });
-                    }
-                }
-                let closing: Vec<_> = core::iter::from_fn(|| registry.poll_action()).collect();
-                (registry.poll_timeout(), closing)
-            };
-            for Action::Release(connection) in closing {
-                if let Some(link) = self.shared.links().get(&connection) {
-                    link.release();
+    /// Sees to the registry's deadlines, which go on without connections. To be called at first, when the waker
+    /// of `cx` was woken, and at the moment that it gives.
+    pub fn poll(&self, cx: &mut Context<'_>, now: Instant) -> Option<Instant> {
+        self.shared.listen(cx);
+        let (due, closing) = {
+            let mut registry = self.shared.registry();
+            while let Some(event) = registry.handle_timeout(now) {
+                self.shared.settle(&event, NOWHERE);
+                if let RegistryEvent::Expired(registration) = event {
+                    let endpoint = registration.endpoint().to_owned();
+                    self.shared.reports.tell(ServerEvent::Expired { endpoint });
                 }
             }
-            let nudged = self.shared.nudge.notified();
-            match due {
-                Some(at) => {
-                    let _ = tokio::time::timeout_at(clock.tokio(at), nudged).await;
-                }
-                None => nudged.await,
+            let closing: Vec<_> = core::iter::from_fn(|| registry.poll_action()).collect();
+            (registry.poll_timeout(), closing)
+        };
+        for Action::Release(connection) in closing {
+            if let Some(link) = self.shared.links().get(&connection) {
+                link.release();
             }
         }
+        due
     }
 
     /// Reads what is at `path` of a device, in its preferred format unless `accept` names one. Dropped before
@@ -148,7 +115,7 @@ impl Server {
 
     /// Events that were dropped since nobody took them.
     pub fn dropped_events(&self) -> u64 {
-        self.shared.dropped.load(Ordering::Relaxed)
+        self.shared.reports.queue().lost()
     }
 
     /// Looks at the registry. Keep it short: all connections wait meanwhile.
@@ -177,5 +144,17 @@ impl Observation {
     pub async fn cancel(mut self) {
         self.asked.cancel();
         while self.next().await.is_some() {}
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Observation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Observation").field("skipped", &self.skipped()).finish_non_exhaustive()
     }
 }

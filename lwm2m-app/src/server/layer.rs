@@ -1,9 +1,12 @@
 //! The server on one connection.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::task::Context;
 
+use coap_tcp_app::draft::keep;
+use coap_tcp_app::{Layer, Lent};
 use coap_tcp_core::{Closed, Event, Expired, Instant, Message, RequestId, SendError};
 use lwm2m_core::Operation;
 use lwm2m_core::server::{DownlinkError, Event as RegistryEvent, Op, Registration, RegistrationId};
@@ -11,11 +14,9 @@ use lwm2m_core::server::{DownlinkError, Event as RegistryEvent, Op, Registration
 use super::event::{Answer, AskError, ServerEvent};
 use super::link::{Command, Link, Question, Reply};
 use super::shared::{ConnectionId, Shared};
-use crate::draft::keep;
-use crate::layer::{Layer, Lent};
 
-/// One connection of a [`Server`](super::Server).
-pub(super) struct ServerLayer {
+/// A [`Server`](crate::Server) on the connection of one device.
+pub struct ServerLayer {
     shared: Arc<Shared>,
     id: ConnectionId,
     link: Arc<Link>,
@@ -31,8 +32,10 @@ struct Waiting {
 }
 
 impl ServerLayer {
-    pub(super) const fn new(shared: Arc<Shared>, id: ConnectionId, link: Arc<Link>) -> Self {
-        Self { shared, id, link, asked: BTreeMap::new() }
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let (id, link) = (shared.next(), Arc::new(Link::default()));
+        shared.links().insert(id, link.clone());
+        Self { shared: shared.clone(), id, link, asked: BTreeMap::new() }
     }
 
     fn handle_registry_event(&mut self, event: RegistryEvent<'_, ConnectionId>) {
@@ -62,8 +65,8 @@ impl ServerLayer {
             RegistryEvent::Failed { op, why } => return self.fail(op.handle, AskError::Failed(why)),
             _ => return,
         };
-        self.shared.report(event);
-        self.shared.nudge.notify_one();
+        self.shared.reports.tell(event);
+        self.shared.nudge();
     }
 
     fn deliver(&self, op: Op, message: &Message<'_>) {
@@ -156,7 +159,7 @@ impl ServerLayer {
         }
         self.shared.links().remove(&self.id);
         self.shared.registry().handle_closed(self.id);
-        self.shared.report(ServerEvent::Disconnected(why));
+        self.shared.reports.tell(ServerEvent::Disconnected(why));
     }
 }
 
@@ -183,6 +186,11 @@ fn summary(device: &Registration<ConnectionId>) -> String {
 impl Layer for ServerLayer {
     type Tag = Op;
 
+    fn handle_connected(&mut self, now: Instant, _: &mut Lent<'_, '_, Op>) {
+        self.shared.registry().handle_connected(now, self.id, None);
+        self.shared.nudge();
+    }
+
     fn handle_event(&mut self, now: Instant, event: Event<'_, Op>, peer: &mut Lent<'_, '_, Op>) {
         let event = {
             let mut registry = self.shared.registry();
@@ -197,7 +205,7 @@ impl Layer for ServerLayer {
         if let Expired::Request(id, op) = expired {
             self.shared.registry().handle_unanswered(id, &op);
             self.fail(op.handle, AskError::Timeout);
-            self.shared.nudge.notify_one();
+            self.shared.nudge();
             // There is a place for a question that waits.
             self.link.wake();
         }
@@ -224,5 +232,11 @@ impl Layer for ServerLayer {
 impl Drop for ServerLayer {
     fn drop(&mut self) {
         self.end(Closed::Local);
+    }
+}
+
+impl fmt::Debug for ServerLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerLayer").field("id", &self.id).finish_non_exhaustive()
     }
 }

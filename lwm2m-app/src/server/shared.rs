@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
 
 use lwm2m_core::server::{Event as RegistryEvent, RegistrationId, Registry};
-use tokio::sync::{Notify, mpsc};
 
 use super::event::{AskError, ServerEvent};
 use super::link::Link;
+use crate::queue::Reports;
 
 /// Names a connection. Never used twice.
 pub(super) type ConnectionId = u64;
@@ -21,11 +22,10 @@ pub(super) struct Shared {
     pub(super) links: Mutex<BTreeMap<ConnectionId, Arc<Link>>>,
     /// Where each registration is observed. Locked after the registry, before the links.
     pub(super) homes: Mutex<BTreeMap<RegistrationId, ConnectionId>>,
-    pub(super) events: mpsc::Sender<ServerEvent>,
-    pub(super) dropped: AtomicU64,
+    pub(super) reports: Reports<ServerEvent>,
     pub(super) next: AtomicU64,
-    /// The registry's next deadline may have come nearer.
-    pub(super) nudge: Notify,
+    /// Of who keeps the registry's deadlines.
+    pub(super) keepers: Mutex<Vec<Waker>>,
 }
 
 impl Shared {
@@ -41,10 +41,18 @@ impl Shared {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn report(&self, event: ServerEvent) {
-        if self.events.try_send(event).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Before the registry is asked for its next deadline.
+    pub(super) fn listen(&self, cx: &Context<'_>) {
+        let mut keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keepers.iter().any(|keeper| keeper.will_wake(cx.waker())) {
+            keepers.push(cx.waker().clone());
         }
+    }
+
+    /// The registry's next deadline may have come nearer, or it wants something done.
+    pub(super) fn nudge(&self) {
+        let keepers = core::mem::take(&mut *self.keepers.lock().unwrap_or_else(PoisonError::into_inner));
+        keepers.into_iter().for_each(Waker::wake);
     }
 
     /// Tells the connection that a registration was on that it is so no longer. To be called before anybody

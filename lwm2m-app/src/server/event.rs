@@ -1,9 +1,8 @@
 //! What a server reports, and what its devices answer.
 
+use coap_tcp_app::Received;
 use coap_tcp_core::Closed;
 use lwm2m_core::server::{AnswerError, DownlinkError, Op, Reading, known, read_answer};
-
-use crate::draft::Received;
 
 /// What a server reports of its devices.
 #[derive(Clone, PartialEq, Eq, Debug)]

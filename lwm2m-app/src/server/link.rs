@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use coap_tcp_core::Closed;
 use lwm2m_core::content::ContentFormat;
@@ -10,6 +10,7 @@ use lwm2m_core::server::RegistrationId;
 use lwm2m_core::{Operation, Path};
 
 use super::event::{Answer, AskError};
+use crate::queue::Queue;
 
 /// Questions that wait for one connection; then more are refused.
 const QUESTIONS: usize = 64;
@@ -59,7 +60,7 @@ struct LinkState {
 impl Link {
     /// An error: it has not been asked.
     pub(super) fn ask(link: &Arc<Self>, question: Question) -> Result<Asked, AskError> {
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Queue::new(NOTIFICATIONS));
         link.change(|state| {
             if let Some(why) = state.closed {
                 return Err(AskError::Closed(why));
@@ -177,12 +178,14 @@ impl Link {
 pub(super) struct Asked {
     link: Arc<Link>,
     question: Question,
-    inbox: Arc<Inbox>,
+    inbox: Inbox,
 }
+
+type Inbox = Arc<Queue<Result<Answer, AskError>>>;
 
 impl Asked {
     pub(super) fn skipped(&self) -> u64 {
-        self.inbox.lock().skipped
+        self.inbox.lost()
     }
 
     pub(super) fn cancel(&self) {
@@ -197,72 +200,23 @@ impl Asked {
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let over = self.inbox.lock().over;
-        if !over {
+        if !self.inbox.is_over() {
             self.cancel();
         }
     }
 }
 
 /// The same question, as the connection's task has it. Dropped, it is over.
-pub(super) struct Reply(Arc<Inbox>);
+pub(super) struct Reply(Inbox);
 
 impl Reply {
     pub(super) fn deliver(&self, answer: Result<Answer, AskError>) {
-        self.0.change(|inbox| {
-            if inbox.answers.len() >= NOTIFICATIONS {
-                inbox.answers.pop_front();
-                inbox.skipped += 1;
-            }
-            inbox.answers.push_back(answer);
-        });
+        self.0.push_newest(answer);
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        self.0.change(|inbox| inbox.over = true);
-    }
-}
-
-#[derive(Default)]
-struct Inbox {
-    state: Mutex<InboxState>,
-}
-
-#[derive(Default)]
-struct InboxState {
-    answers: VecDeque<Result<Answer, AskError>>,
-    skipped: u64,
-    over: bool,
-    waker: Option<Waker>,
-}
-
-impl Inbox {
-    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Answer, AskError>>> {
-        let mut state = self.lock();
-        match state.answers.pop_front() {
-            Some(answer) => Poll::Ready(Some(answer)),
-            None if state.over => Poll::Ready(None),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn change(&self, change: impl FnOnce(&mut InboxState)) {
-        let waker = {
-            let mut state = self.lock();
-            change(&mut state);
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, InboxState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.finish();
     }
 }

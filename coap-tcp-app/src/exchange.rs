@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use coap_tcp_core::blockwise::{Fault, Terms};
 use coap_tcp_core::wire::Writer;
-use coap_tcp_core::{Buf, Closed, Failure, Message, OptionNumber, RequestId, SendError};
+use coap_tcp_core::{Buf, Closed, Code, Failure, Message, OptionNumber, RequestId, SendError};
 
 use crate::draft::{Draft, Received};
 use crate::transfer::{Came, Transfer};
@@ -39,6 +39,20 @@ pub enum RequestError {
     /// It came in blocks that do not make a body (row 49).
     #[error("transfer failed: {0}")]
     Blocks(Fault),
+}
+
+impl RequestError {
+    /// Whether the same request may be made again, on another connection, without doing twice what it asks for
+    /// (T-D5-2): it has surely not been acted on, or doing what `method` asks for twice is as good as once. POST and
+    /// PATCH are for the application to decide, which knows what they do. Nothing here repeats a request by itself.
+    pub const fn may_repeat(&self, method: Code) -> bool {
+        match self {
+            Self::Closed { sent: false, .. } => true,
+            Self::Closed { .. } | Self::Timeout | Self::Send(_) | Self::Failed(_) | Self::Blocks(_) => {
+                method.is_idempotent()
+            }
+        }
+    }
 }
 
 impl From<SendError> for RequestError {
@@ -249,5 +263,30 @@ impl Exchange {
     /// Notifications that were dropped for newer ones.
     pub(crate) fn skipped(&self) -> u64 {
         self.lock().skipped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t_d5_2_what_was_never_sent_may_be_repeated_and_else_what_is_idempotent() {
+        let closed = |sent| RequestError::Closed { why: Closed::Transport, sent };
+        let repeatable = [
+            (Code::GET, true),
+            (Code::POST, false),
+            (Code::PUT, true),
+            (Code::DELETE, true),
+            (Code::FETCH, true),
+            (Code::PATCH, false),
+            (Code::IPATCH, true),
+        ];
+        for (method, twice) in repeatable {
+            assert!(closed(false).may_repeat(method), "{method}");
+            assert_eq!(closed(true).may_repeat(method), twice, "{method}");
+            assert_eq!(RequestError::Timeout.may_repeat(method), twice, "{method}");
+            assert_eq!(RequestError::Failed(Failure::TooLarge).may_repeat(method), twice, "{method}");
+        }
     }
 }

@@ -280,8 +280,9 @@ mod tests {
         }
     }
 
+    /// Digest I.3.
     #[test]
-    fn i_3_what_keep_alives_cost_a_day() {
+    fn what_keep_alives_cost_a_day() {
         let cost = Cost::new(Ip::V4);
         assert_eq!([cost.keep_alive_empty(), cost.keep_alive_ping()], [82, 84]);
         assert_eq!(cost.keep_alive_ping() + cost.segment(0), 124);
@@ -292,9 +293,16 @@ mod tests {
         assert_eq!(per_day(110, cost.keep_alive_empty()), 1_066);
         assert_eq!(per_day(120, cost.keep_alive_tcp()), 960);
         assert_eq!(cost.per_day(Duration::ZERO, 1), u64::MAX);
-        assert_eq!(cost.reconnect(SIZES), 204);
-        assert_eq!(cost.reconnect(SIZES) * 10 / cost.keep_alive_empty(), 24);
         assert_eq!(cost.tcp_options(12).segment(0), 52);
+    }
+
+    #[test]
+    fn k_4_3_1_from_three_keep_alives_between_exchanges_on_short_connections_cost_less() {
+        let cost = Cost::new(Ip::V4);
+        assert_eq!(cost.reconnect(SIZES), 204);
+        let kept = |keep_alives| cost.exchange(15, 10) + keep_alives * cost.keep_alive_empty();
+        let short = cost.first_exchange(SIZES) + cost.close();
+        assert!(kept(2) < short && short < kept(3));
     }
 
     #[test]
@@ -311,8 +319,9 @@ mod tests {
         }
     }
 
+    /// Digest I.4.
     #[test]
-    fn i_4_the_csm_and_a_full_message_share_a_segment_of_1220_bytes() {
+    fn k_3_2_4_the_csm_and_a_full_message_share_a_segment_of_1220_bytes() {
         const V07: Config = Config::new().max_message_size(2304);
         assert_eq!(csm_size(&V07), 6);
         let rooms = [1220, 1200, 536].map(|mss| Advice::first_request_room(&V07, mss));
@@ -321,17 +330,37 @@ mod tests {
         assert_eq!(fits, [true, true, false]);
         let long = Config::new().max_message_size(u32::MAX).token_length(u16::MAX);
         assert_eq!(csm_size(&long), 11);
+        assert!(Advice::fits_first_segment(&long, Advice::initiator(&long).mss, 1152));
         assert_eq!(Advice::first_request_room(&V07, 3), 0);
     }
 
     #[test]
-    fn rfc_9006_the_advice_by_default() {
+    fn k_3_1_1_1_f_22_segments_fit_ipv6_everywhere() {
+        let advice = Advice::initiator(&Config::new());
+        assert_eq!(advice.mss, 1220);
+        assert_eq!([Ip::V4, Ip::V6].map(|ip| advice.ip_mtu(ip)), [1260, 1280]);
+    }
+
+    #[test]
+    fn k_3_2_3_2_k_3_3_2_1_f_31_neither_side_holds_segments_back_or_probes() {
         let config = Config::new();
         let (device, server) = (Advice::initiator(&config), Advice::acceptor(&config));
-        assert_eq!((device.mss, device.nagle, device.keep_alive), (1220, false, None));
-        assert!(!device.delayed_ack && server.delayed_ack);
+        assert_eq!((device.nagle, server.nagle), (false, false));
+        assert_eq!((device.delayed_ack, server.delayed_ack), (false, true));
+        assert_eq!((device.keep_alive, server.keep_alive), (None, None));
+        assert_eq!(device.user_timeout, None);
+    }
+
+    #[test]
+    fn f_21_windows_are_of_whole_segments() {
+        let device = Advice::initiator(&Config::new());
         assert_eq!([1, 3, 5].map(|n| device.window(n)), [1220, 3660, 6100]);
-        assert_eq!([Ip::V4, Ip::V6].map(|ip| device.ip_mtu(ip)), [1260, 1280]);
-        assert_eq!(device.patience, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn f_20_the_stacks_patience_is_ours() {
+        assert_eq!(Advice::acceptor(&Config::new()).patience, Duration::from_secs(60));
+        let patient = Config::new().write_timeout(Duration::from_secs(500));
+        assert_eq!(Advice::initiator(&patient).patience, Duration::from_secs(500));
     }
 }

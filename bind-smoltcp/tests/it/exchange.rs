@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bind_smoltcp::Role;
 use coap_tcp_core::advice::{Cost, FirstExchange, Ip, csm_size};
-use coap_tcp_core::{Advice, Closed, Instant};
+use coap_tcp_core::{Advice, Closed, Config, Instant};
 
-use crate::ours::{App, CONFIG, Ours};
+use crate::ours::{App, CONFIG, Ours, driver};
 use crate::world::{Make, Packet, V4, World};
 
 type Pair = World<Ours, Ours>;
@@ -22,6 +22,7 @@ fn sizes(log: &[Packet]) -> u32 {
     log.iter().map(|packet| packet.plain_size() as u32).sum()
 }
 
+/// Neither a header nor the CSM goes alone (T-3.2-13, K-3.2-5).
 #[test]
 fn i_1_the_first_segment_has_csm_and_request_and_two_carry_the_exchange() {
     for (v6, ip, mtu) in [(false, Ip::V4, 1260), (true, Ip::V6, 1280)] {
@@ -63,6 +64,27 @@ fn i_3_the_answer_is_there_two_round_trips_after_the_start() {
 }
 
 #[test]
+fn i_3_waiting_for_the_peers_csm_costs_a_round_trip() {
+    static WAITS: Config = Config::new().reply_room(200).max_outstanding(4).await_csm(true);
+    let trips = |patient: Role, config| {
+        let mut world = pair(V4, &[9], 6);
+        match patient {
+            Role::Initiator => world.a.actor.driver = driver(patient, config),
+            Role::Acceptor => world.b.actor.driver = driver(patient, config),
+        }
+        world.cable.borrow_mut().delay = Duration::from_millis(50);
+        let start = world.now;
+        world.run(|world| world.a.actor.app.is_done());
+        world.now.duration_since(start).as_millis() / 100
+    };
+    assert_eq!(trips(Role::Initiator, &CONFIG), 2);
+    assert_eq!(trips(Role::Initiator, &WAITS), 3);
+    // Ours has come with the request: an acceptor that waits for it loses nothing.
+    assert_eq!(trips(Role::Acceptor, &WAITS), 2);
+}
+
+/// K-3.1.1-1, K-3.2.3-2, K-3.3.2-1, F-31. Nothing goes with the SYN, either (F-36).
+#[test]
 fn f_20_f_22_the_stack_is_told_what_the_core_advises() {
     let mut world = pair(V4, &[], 0);
     world.settle();
@@ -78,6 +100,7 @@ fn f_20_f_22_the_stack_is_told_what_the_core_advises() {
     let syns: Vec<_> = world.take_log().into_iter().take(2).collect();
     for (syn, mss) in syns.iter().zip([Advice::initiator(&CONFIG).mss; 2]) {
         assert_eq!(&syn.bytes[40..44], [&[2, 4][..], &mss.to_be_bytes()].concat());
+        assert_eq!(syn.payload(), b"");
     }
 }
 

@@ -75,6 +75,24 @@ fn k_3_2_3_what_does_not_fit_beside_our_csm_costs_a_round_trip() {
     assert_eq!(round_trips(1220, 1100), 2);
 }
 
+#[test]
+fn f_21_larger_windows_carry_more_in_a_round_trip() {
+    let seconds = [1, 3, 5].map(|segments| {
+        let ring = Advice::acceptor(&CONFIG).window(segments);
+        let asker = Ours::new(Role::Initiator, App::asking(&[1000; 24]));
+        let server = Ours::new(Role::Acceptor, App::replying(1));
+        let mut world = World::new(make(1260, ring, ring), asker, server);
+        world.cable.borrow_mut().delay = Duration::from_millis(500);
+        world.open(&CONFIG);
+        let start = world.now;
+        world.run(|world| world.a.actor.app.is_done());
+        assert_eq!(world.b.actor.app.served, [1000; 24]);
+        world.now.duration_since(start).as_secs()
+    });
+    // One to open, then 24 KB in windows; the largest has room for more than the four messages that may be under way.
+    assert_eq!(seconds, [21, 8, 7]);
+}
+
 /// A peer that reads nothing is pushed back by TCP, and loses nothing when it reads again (F-32).
 #[test]
 fn f_32_requests_stay_in_the_ring_while_answers_cannot_leave() {

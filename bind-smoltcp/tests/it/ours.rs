@@ -56,7 +56,7 @@ impl App {
             match sent {
                 Ok(_) => (self.asked, _) = (self.asked + 1, self.ask.remove(0)),
                 Err(SendError::Full) => return true,
-                Err(SendError::TooMany) => return false,
+                Err(SendError::TooMany | SendError::NotReady) => return false,
                 Err(error) => panic!("{error}"),
             }
         }

@@ -220,6 +220,28 @@ fn law_3_a_ping_due_while_tx_is_full_makes_nobody_spin() {
     }
 }
 
+/// However much lies in the socket: what has no room for its answer stays there.
+#[test]
+fn f_4_a_session_that_is_blocked_takes_no_more() {
+    let now = Instant::ZERO;
+    let mut end = End::new(Config::new(), now, 0);
+    let get = frame(Code::GET, &[1], &[(11, b"a")], b"");
+    let mut socket: VecDeque<u8> = [hex("00 E1"), get.repeat(10_000)].concat().into();
+    let offered = socket.len();
+    end.receive(now, &mut socket);
+    // `tx` holds 256 bytes, an answer takes 28.
+    assert!((1..=9).contains(&end.served), "{}", end.served);
+    let kept = offered - socket.len() - 2 - end.served as usize * get.len();
+    assert!(kept <= get.len(), "{kept} bytes that are not served yet");
+    for _ in 0..3 {
+        assert_eq!(end.receive(now, &mut socket), 0);
+    }
+    let served = end.served;
+    end.flush(now, 1000, &mut VecDeque::new());
+    assert!(end.receive(now, &mut socket) > 0);
+    assert!(end.served > served);
+}
+
 /// Memory that a peer can pin: an unfinished frame, and not a byte for what it only announced.
 #[test]
 fn law_6_a_spill_grows_with_what_came() {

@@ -50,6 +50,7 @@ fn row_44_two_requests_with_the_same_token_are_both_answered() {
     assert_eq!(rig.said(), [r#"2.05 Content token=01 "a""#, r#"2.05 Content token=01 "b""#]);
 }
 
+/// C-5.4.1-1, C-5.4.1-2, C-5.4.3-1, C-5.4.5-1, C-5.8-1, C-5.10.1-1, C-5.10.2-1.
 #[test]
 fn rows_29_to_35_what_is_refused_before_any_resource_is_looked_at() {
     type Row = (Code, &'static [(u16, &'static [u8])], &'static str);
@@ -76,6 +77,16 @@ fn rows_29_to_35_what_is_refused_before_any_resource_is_looked_at() {
         let mut rig = Rig::open();
         feed(&mut rig, *code, &[], options);
         assert_eq!(rig.said(), [*expected], "{code} {options:?}");
+    }
+}
+
+/// It is for proxies to count down. The last three are values that cannot be, of an option that is elective.
+#[test]
+fn c_8768_1_hop_limit_means_nothing_to_the_origin() {
+    for value in [&[16][..], &[1], &[255], &[0], &[0, 16], &[]] {
+        let mut rig = Rig::open();
+        feed(&mut rig, Code::GET, &[1], &[(11, b"a"), (16, value)]);
+        assert_eq!(rig.said(), [r#"2.05 Content token=01 "ok""#], "{value:?}");
     }
 }
 

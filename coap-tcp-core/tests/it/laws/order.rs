@@ -239,7 +239,7 @@ fn token_of(id: RequestId) -> Vec<u8> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Laws 3, 4, 5, 6 and 8.
+    /// Laws 3, 4, 5, 6 and 8. Law 4 is F-1: whatever goes in, the same comes out of it again.
     #[test]
     fn laws_3_to_8_whatever_is_called_whenever(ops in vec(op(), 1..80), ping in any::<bool>()) {
         let seconds = Duration::from_secs;

@@ -5,6 +5,8 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bind_tokio::Endpoint;
 use bind_tokio::core::wire::Writer;
@@ -433,4 +435,35 @@ async fn t_5_5_2_a_releasing_device_has_its_answers_though_the_server_would_rele
     }
     let gone = until(&mut piped.events, |event| matches!(event, ServerEvent::Disconnected(_))).await;
     assert_eq!(gone, ServerEvent::Disconnected(Closed::Released));
+}
+
+#[tokio::test(start_paused = true)]
+async fn k_4_2_1_a_day_of_a_device_takes_one_connection() {
+    let Piped { address, pipes, mut events, .. } =
+        Piped::new(profile::SERVER, server::Config::new(), 4096).await;
+    let pipes = Arc::new(tokio::sync::Mutex::new(pipes));
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let objects = (objects::Server::new(1, 600), objects::Device::new(), Temperature::new("Cel"));
+    let (device, _handle, _reports) =
+        Device::new(Endpoint::new(profile::DEVICE), client::Config::new("dev1"), objects, 1);
+    tokio::spawn(device.run(move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        let pipes = pipes.clone();
+        async move {
+            drop(tokio::net::TcpStream::connect(address).await?);
+            Ok(pipes.lock().await.recv().await.unwrap())
+        }
+    }));
+    registered(&mut events).await;
+    let day = tokio::time::Instant::now() + Duration::from_secs(24 * 60 * 60);
+    let mut updates = 0;
+    while let Ok(event) = tokio::time::timeout_at(day, events.recv()).await {
+        match event.unwrap() {
+            ServerEvent::Updated { .. } => updates += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(updates >= 24 * 6, "{updates}");
+    assert_eq!(opened.load(Ordering::Relaxed), 1);
 }

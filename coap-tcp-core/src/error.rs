@@ -11,14 +11,17 @@
 
 use thiserror::Error;
 
+mod text;
+
+pub(crate) use text::Phrase;
+
 /// A buffer has no room for all that was to be appended; it holds what it held before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("no room left")]
 pub struct Full;
 
 /// Bytes that are no CoAP message (T-5.6-7).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-#[error("{defect} at byte {at}")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed {
     /// What is wrong.
     pub defect: Defect,
@@ -27,56 +30,42 @@ pub struct Malformed {
 }
 
 /// What is wrong with the bytes of a frame.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Defect {
     /// A token length that is reserved (15), or one over 8 while no more was announced (X-2.1-1, C-3-1).
-    #[error("token length")]
     TokenLength,
     /// The option delta nibble 15 outside a payload marker (C-3.1-3).
-    #[error("option delta 15")]
     OptionDelta,
     /// The option length nibble 15 (C-3.1-4).
-    #[error("option length 15")]
     OptionLength,
     /// An option that runs past the end of the body (C-3.1-7).
-    #[error("option past the end")]
     OptionTruncated,
     /// An option number above 65535 (C-3.1-6).
-    #[error("option number too large")]
     OptionNumber,
     /// A payload marker with nothing after it (C-3-3).
-    #[error("payload marker without payload")]
     PayloadMissing,
     /// The frame ends before its own length says so, or goes on after it.
-    #[error("length of the frame")]
     Length,
 }
 
 /// A message that may not come now, or not in this form (error matrix rows 1, 7, 8, 11, 12, 28).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Violation {
     /// The first message is not a CSM (T-3.3-6).
-    #[error("CSM missing")]
     NotCsmFirst,
     /// An unknown critical option in a CSM, or a value of a known one that cannot be (T-5.6-1, T-5.6-2).
-    #[error("bad CSM option {0}")]
     BadCsmOption(u16),
     /// An unknown critical option in another signaling message (T-5.2-2).
-    #[error("critical signaling option {0}")]
     CriticalSignalOption(u16),
     /// A code of class 1, 3 or 6 (D-H-2).
-    #[error("reserved code class")]
     ReservedClass,
     /// An Empty message with a token, options or payload, where that is not borne (T-3.4-3).
-    #[error("empty message not empty")]
     FilledEmpty,
     /// A message over our Max-Message-Size (D-C-5).
-    #[error("message too large")]
     TooLarge,
     /// A request whose token is longer than we announced (X-2.2-1).
-    #[error("token too long")]
     TokenTooLong,
 }
 
@@ -177,61 +166,56 @@ pub enum ConfigError {
 }
 
 /// Why a connection is over. Everything that belonged to it is gone with it (T-3.4-5).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Closed {
     /// We closed it: after our own Release, or without words.
-    #[error("closed here")]
     Local,
     /// We sent an Abort at the application's wish.
-    #[error("aborted here")]
     LocalAbort,
     /// The peer sent a Release, and has had its answers (T-5.5-2).
-    #[error("released by the peer")]
     Released,
     /// The peer sent an Abort (T-5.6-6), perhaps because of an option in our CSM.
-    #[error("aborted by the peer")]
     Aborted {
         /// The number in Bad-CSM-Option, if there was one.
         bad_csm_option: Option<u16>,
     },
     /// The peer's bytes were no message; an Abort was sent.
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
+    Malformed(Malformed),
     /// The peer broke the order of messages; an Abort was sent.
-    #[error("{0}")]
-    Violation(#[from] Violation),
+    Violation(Violation),
     /// No CSM came in time (D-C-1); an Abort was sent.
-    #[error("CSM timeout")]
     CsmTimeout,
     /// A frame was begun and not ended in time (F-12); an Abort was sent.
-    #[error("frame timeout")]
     FrameTimeout,
     /// The peer has not read what we sent (F-13).
-    #[error("peer does not read")]
     WriteTimeout,
     /// A Ping was not answered, and nothing else came (T-5.4-4).
-    #[error("peer is silent")]
     PingTimeout,
     /// The peer did not close after our Release (T-5.5-5).
-    #[error("peer ignores our Release")]
     ReleaseTimeout,
     /// Answers that were owed at a Release or at the end of the stream did not come in time (T-5.5-3).
-    #[error("answers not ready in time")]
     DrainTimeout,
     /// Nothing has happened for the configured idle time (F-8).
-    #[error("idle")]
     Idle,
     /// The peer ended its stream between two messages (T-D5-3).
-    #[error("end of stream")]
     Eof,
     /// The peer ended its stream within a message (T-D5-3).
-    #[error("end of stream within a message")]
     EofInMessage,
     /// The transport failed: reset, TLS alert, I/O error.
-    #[error("transport failed")]
     Transport,
     /// A buffer could not grow for a message of legal size; an Abort was sent (row 71).
-    #[error("out of memory")]
     OutOfMemory,
+}
+
+impl From<Malformed> for Closed {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Violation> for Closed {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
 }

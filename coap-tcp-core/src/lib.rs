@@ -97,6 +97,7 @@
 extern crate alloc;
 
 pub mod advice;
+mod arith;
 pub mod blockwise;
 pub mod buf;
 mod config;

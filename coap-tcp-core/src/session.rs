@@ -1,10 +1,11 @@
 //! The one loop: cut, admit, decide, report.
 
+use crate::arith::divide;
 use crate::buf::Buf;
 use crate::config::{Config, Oversized};
 use crate::connection::Connection;
 use crate::connection::deadlines::Shutdown;
-use crate::connection::health::Why;
+use crate::connection::health::{Soonest, Why};
 use crate::connection::outgoing::{Answer, Request};
 use crate::deframe::{Cut, Cutting, Deframer};
 use crate::error::{Closed, ConfigError, Full, SendError};
@@ -197,8 +198,9 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
 
     /// See [`Connection::poll_timeout`]; knows of unfinished frames as well (F-12).
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
-        let frame = self.frame_deadline().map(|at| (at, Why::Frame));
-        [self.conn.poll_timeout(), frame].into_iter().flatten().min_by_key(|&(at, _)| at)
+        let mut due = Soonest::from(self.conn.poll_timeout());
+        due.add(self.frame_deadline(), Why::Frame);
+        due.get()
     }
 
     /// See [`Connection::handle_timeout`].
@@ -213,9 +215,12 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     fn frame_deadline(&self) -> Option<Instant> {
         let config = self.conn.config();
         let since = self.frame_since.filter(|_| self.conn.state().listens())?;
-        let length = self.rx.announced(&cutting(config)).saturating_mul(1000);
-        let stretch = core::time::Duration::from_millis(length / u64::from(config.min_rate.max(1)));
-        Some(since + config.frame_timeout + stretch)
+        // What is announced fits 32 bits, or the stream has ended; nor is there a device that divides more.
+        let length = self.rx.announced(&cutting(config)).min(u32::MAX.into());
+        let nanos_a_byte = 1_000_000_000 / config.min_rate.max(1);
+        let (stretch, _) = divide(length * u64::from(nanos_a_byte), 1000);
+        let at = since + config.frame_timeout;
+        Some(Instant::from_micros(at.as_micros().saturating_add(stretch)))
     }
 
     /// See [`Connection::shutdown`].

@@ -4,6 +4,8 @@ use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
+use crate::arith::divide;
+
 /// A moment: whole microseconds since a start that the caller chose.
 ///
 /// Any monotonic source will do (uptime, `std::time::Instant` since program start, a simulated clock), as
@@ -32,7 +34,10 @@ impl Instant {
 
     /// Time passed since `earlier`; zero when `earlier` is later.
     pub const fn duration_since(self, earlier: Self) -> Duration {
-        Duration::from_micros(self.0.get().saturating_sub(earlier.0.get()))
+        let micros = self.0.get().saturating_sub(earlier.0.get());
+        // A second is 15,625 times 64 microseconds.
+        let (seconds, rest) = divide(micros >> 6, 15_625);
+        Duration::new(seconds, (rest as u32 * 64 + (micros & 63) as u32) * 1000)
     }
 }
 
@@ -40,6 +45,8 @@ impl Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    // Out of line, as `micros` is, for the sake of a device that has many deadlines.
+    #[inline(never)]
     fn add(self, rhs: Duration) -> Self {
         Self(self.0.saturating_add(micros(rhs)))
     }
@@ -56,7 +63,6 @@ impl Sub<Duration> for Instant {
 
 /// Whole microseconds; saturates. `Duration::as_micros` calculates with 128 bits, which costs a device at every
 /// sum.
-#[inline(never)]
 const fn micros(time: Duration) -> u64 {
     let (seconds, rest) = (time.as_secs(), time.subsec_micros());
     match seconds.checked_mul(1_000_000) {

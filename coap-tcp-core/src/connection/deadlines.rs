@@ -1,7 +1,7 @@
 //! Inputs that are no bytes: time, bytes that have left, the end of the stream; and what follows from them.
 
 use super::Connection;
-use super::health::Why;
+use super::health::{Soonest, Why, after};
 use super::state::{Input, State};
 use crate::buf::Buf;
 use crate::config::KeepAlive;
@@ -26,30 +26,32 @@ impl<S: Slots> Connection<'_, S> {
     /// [`Connection::handle_timeout`] are harmless. What only waits for room in `tx` is not among these
     /// (F-2): call it after each flush, too.
     pub fn poll_timeout(&self) -> Option<(Instant, Why)> {
-        let config = self.config;
-        let health = &self.health;
-        let after = |since: Option<Instant>, patience| since.map(|since| since + patience);
-        let stalled = health.waiting.then_some(health.sent);
-        let custody_ping = self.requests.custody_ping().map(|(sent, _)| sent);
-        let open = self.state == State::Open;
-        let idle = config.idle_timeout.filter(|_| open && self.is_idle()).map(|after| health.idle_due(after));
-        let due = [
-            (self.until, self.why_until()),
-            (after(stalled, config.write_timeout), Why::Write),
-            (after(health.ping, config.ping_timeout), Why::Pong),
-            (after(custody_ping, config.custody_timeout), Why::CustodyPong),
-            (health.hold_until.filter(|_| !health.unsent), Why::CustodyHold),
-            (self.requests.next_deadline().map(|(at, _)| at), Why::Request),
-            (health.keep_alive_due(config).filter(|_| open), Why::KeepAlive),
-            (idle, Why::Idle),
-        ];
-        let counts = |why: Why| match self.state {
-            State::Closed => false,
-            State::Closing => matches!(why, Why::Linger | Why::Write),
-            _ => true,
-        };
-        let due = due.into_iter().filter_map(|(at, why)| at.map(|at| (at, why)));
-        due.filter(|&(_, why)| counts(why)).min_by_key(|&(at, _)| at)
+        let Self { config, health, requests, .. } = self;
+        let mut due = Soonest::NONE;
+        if self.state == State::Closed {
+            return None;
+        }
+        due.add(self.until, self.why_until());
+        due.add(after(health.waiting.then_some(health.sent), config.write_timeout), Why::Write);
+        if self.state == State::Closing {
+            return due.get();
+        }
+        due.add(after(health.ping, config.ping_timeout), Why::Pong);
+        due.add(
+            after(requests.custody_ping().map(|(sent, _)| sent), config.custody_timeout),
+            Why::CustodyPong,
+        );
+        if !health.unsent {
+            due.add(health.hold_until, Why::CustodyHold);
+        }
+        due.add(requests.next_deadline().map(|(at, _)| at), Why::Request);
+        if self.state == State::Open {
+            due.add(health.keep_alive_due(config), Why::KeepAlive);
+            if self.is_idle() {
+                due.add(config.idle_timeout.map(|after| health.idle_due(after)), Why::Idle);
+            }
+        }
+        due.get()
     }
 
     /// Does what is due, one thing a call. Call until `None`.

@@ -35,6 +35,37 @@ pub enum Why {
     Idle,
 }
 
+/// The first of some deadlines; of several at once the one that was added first.
+pub(crate) struct Soonest(Option<(Instant, Why)>);
+
+impl From<Option<(Instant, Why)>> for Soonest {
+    fn from(first: Option<(Instant, Why)>) -> Self {
+        Self(first)
+    }
+}
+
+impl Soonest {
+    pub(crate) const NONE: Self = Self(None);
+
+    // A function of its own, since every deadline there is passes through it.
+    #[inline(never)]
+    pub(crate) fn add(&mut self, at: Option<Instant>, why: Why) {
+        if let Some(at) = at {
+            if self.0.is_none_or(|(first, _)| at < first) {
+                self.0 = Some((at, why));
+            }
+        }
+    }
+
+    pub(crate) const fn get(self) -> Option<(Instant, Why)> {
+        self.0
+    }
+}
+
+pub(super) fn after(since: Option<Instant>, patience: Duration) -> Option<Instant> {
+    since.map(|since| since + patience)
+}
+
 #[derive(Debug)]
 pub(super) struct Health {
     /// When the last byte came.

@@ -11,16 +11,14 @@ pub(crate) mod outgoing;
 mod signals;
 pub(crate) mod state;
 
-use core::fmt;
-
 use crate::blockwise::Terms;
 use crate::buf::Buf;
 use crate::config::Config;
-use crate::error::{Closed, ConfigError, Full, Violation, WriteError};
+use crate::error::{Closed, ConfigError, Full, Phrase, Violation, WriteError};
 use crate::event::Settings;
 use crate::requests::{Held, MAX_SLOTS, RequestId, Requests, Slots};
 use crate::time::Instant;
-use crate::wire::{Code, Writer, abort};
+use crate::wire::{Code, Decimal, Writer, abort};
 use health::Health;
 use state::{Input, State};
 
@@ -199,7 +197,7 @@ impl<'c, S: Slots> Connection<'c, S> {
 
     /// Ends the connection for a reason that the peer is told (T-5.6-3, T-5.6-4).
     pub(crate) fn fail<T: Buf + ?Sized>(&mut self, why: Closed, tx: &mut T) -> Closed {
-        self.say_abort(format_args!("{why}"), bad_csm_option(why), tx);
+        self.say_abort(why.phrase(), bad_csm_option(why), tx);
         self.end(Input::Stop, why)
     }
 
@@ -233,18 +231,18 @@ impl<'c, S: Slots> Connection<'c, S> {
 
     /// An Abort, unless it would be our first word (T-3.3-1). A peer whose limit is below the text gets it
     /// without (D-H-1); where not even that has room there is a bare close (D-D-3).
-    fn say_abort<T: Buf + ?Sized>(&mut self, text: fmt::Arguments<'_>, option: Option<u16>, tx: &mut T) {
+    fn say_abort<T: Buf + ?Sized>(&mut self, text: Phrase<'_>, option: Option<u16>, tx: &mut T) {
         if self.state.listens() && self.state != State::Waiting {
             let limit = self.peer.max_message_size;
             let said = write_abort(text, option, limit, tx)
-                .or_else(|_| write_abort(format_args!(""), option, limit, tx));
+                .or_else(|_| write_abort(Phrase::new(""), option, limit, tx));
             self.health.unsent |= said.is_ok();
         }
     }
 }
 
 fn write_abort<T: Buf + ?Sized>(
-    text: fmt::Arguments<'_>,
+    why: Phrase<'_>,
     bad_csm_option: Option<u16>,
     limit: u32,
     tx: &mut T,
@@ -253,7 +251,10 @@ fn write_abort<T: Buf + ?Sized>(
     if let Some(number) = bad_csm_option {
         writer.uint(abort::BAD_CSM_OPTION, number.into())?;
     }
-    writer.text(text)?;
+    writer.payload(why.text.as_bytes())?;
+    if let Some((joint, number)) = why.number {
+        writer.payload(joint.as_bytes())?.payload(Decimal::new(number.into()).as_slice())?;
+    }
     if writer.extent().1 as u64 > limit.into() {
         return Err(Full.into());
     }

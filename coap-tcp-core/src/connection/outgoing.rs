@@ -10,7 +10,7 @@ use crate::error::{Closed, Full, SendError, WriteError};
 use crate::event::{Incoming, Refusal};
 use crate::requests::{Asked, Held, Key, Observer, RequestId, Requests, Slots, Ticket};
 use crate::time::Instant;
-use crate::wire::{Code, OptionNumber, Token, Writer, uint};
+use crate::wire::{Code, Decimal, OptionNumber, Token, Writer, uint};
 
 /// An answer under way. Writes like the [`Writer`] it is; dropped without [`Answer::finish`] it is as if
 /// never begun, and the request is still owed one.
@@ -136,7 +136,7 @@ impl<'c, S: Slots> Connection<'c, S> {
     ) -> Result<(), SendError> {
         let mut answer = self.respond(to, refusal.code, tx)?;
         if let Some(option) = refusal.option {
-            answer.text(format_args!("{}", option.0))?;
+            answer.payload(Decimal::new(option.0.into()).as_slice())?;
         }
         answer.finish()
     }

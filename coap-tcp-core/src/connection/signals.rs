@@ -3,7 +3,7 @@
 use super::Connection;
 use super::state::{Input, State};
 use crate::buf::Buf;
-use crate::error::{Closed, SendError, WriteError};
+use crate::error::{Closed, Phrase, SendError, WriteError};
 use crate::requests::{Held, Slots};
 use crate::time::Instant;
 use crate::wire::{Code, Token, Writer, ping, release};
@@ -86,7 +86,7 @@ impl<S: Slots> Connection<'_, S> {
     pub fn abort<T: Buf + ?Sized>(&mut self, diagnostic: &str, tx: &mut T) {
         let longest = diagnostic.len().min(64);
         let text = (0..=longest).rev().find_map(|end| diagnostic.get(..end)).unwrap_or_default();
-        self.say_abort(format_args!("{text}"), None, tx);
+        self.say_abort(Phrase::new(text), None, tx);
         self.end(Input::Stop, Closed::LocalAbort);
     }
 

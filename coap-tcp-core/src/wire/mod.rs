@@ -5,6 +5,7 @@
 
 mod block;
 mod code;
+mod decimal;
 mod head;
 mod message;
 mod option;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use block::{Block, BlockSize};
 pub use code::{Class, Code};
+pub use decimal::Decimal;
 pub(crate) use head::body_room;
 pub use head::{Head, Prefix, head};
 pub use message::{Message, Segments};

@@ -43,21 +43,20 @@ struct App {
 }
 
 impl<M: Memory> Layer<M::Slots, M::Tx> for Lent<'_, M> {
-    fn handle_event(&mut self, _: Instant, event: Event<'_, u32>, peer: &mut PeerOf<'_, '_, M>) {
-        self.0.app.on_event(event, peer);
+    fn handle_event(&mut self, now: Instant, event: Event<'_, u32>, peer: &mut PeerOf<'_, '_, M>) {
+        self.0.app.on_event(now, event, peer);
     }
 
     fn handle_expired(&mut self, _: Instant, expired: Expired<u32>, _: &mut PeerOf<'_, '_, M>) {
         self.0.app.on_expired(expired);
     }
 
-    fn handle_turn(&mut self, _: Instant, peer: &mut PeerOf<'_, '_, M>) -> bool {
-        self.0.app.on_turn(peer.conn);
-        false
+    fn handle_turn(&mut self, now: Instant, peer: &mut PeerOf<'_, '_, M>) -> bool {
+        self.0.app.on_turn(now, peer)
     }
 
     fn handle_closed(&mut self, _: Instant, why: Closed, pending: &mut dyn Iterator<Item = u32>) {
-        self.0.end.extend(pending.map(Seen::Lost));
+        self.0.app.lose(pending);
         self.0.end.push(Seen::Closed(why));
     }
 }
@@ -120,9 +119,10 @@ impl<M: Memory> Smoltcp<M> {
     /// What our application is told outside of any poll.
     fn settle(&mut self) {
         self.world.settle();
+        let now = self.world.now;
         let Us { driver, app, .. } = &mut self.world.a.actor;
-        if let Some(peer) = driver.peer() {
-            app.app.on_turn(peer.conn);
+        if let Some(mut peer) = driver.peer() {
+            app.app.on_turn(now, &mut peer);
         }
     }
 }

@@ -23,7 +23,7 @@ pub fn trials<R: Rig + 'static>(rig: &str) -> Result<Vec<Trial>, String> {
 }
 
 fn trial<R: Rig + 'static>(rig: &str, script: Script) -> Trial {
-    let name = format!("{rig}::{}", script.name);
+    let name = format!("scripts::{rig}::{}", script.name);
     Trial::test(name, move || player::play::<R>(&script).map_err(Failed::from))
 }
 

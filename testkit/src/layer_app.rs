@@ -86,8 +86,8 @@ impl State {
 impl Layer for LayerApp {
     type Tag = u32;
 
-    fn handle_event(&mut self, _: Instant, event: Event<'_, u32>, peer: &mut Lent<'_, '_, u32>) {
-        self.lock().app.on_event(event, peer);
+    fn handle_event(&mut self, now: Instant, event: Event<'_, u32>, peer: &mut Lent<'_, '_, u32>) {
+        self.lock().app.on_event(now, event, peer);
     }
 
     fn handle_expired(&mut self, _: Instant, expired: Expired<u32>, _: &mut Lent<'_, '_, u32>) {
@@ -101,14 +101,13 @@ impl Layer for LayerApp {
         while let Some(command) = state.commands.pop_front() {
             state.app.command(now, &command, peer);
         }
-        state.app.on_turn(peer.conn);
-        false
+        state.app.on_turn(now, peer)
     }
 
     fn handle_closed(&mut self, _: Instant, why: Closed, pending: &mut dyn Iterator<Item = u32>) {
         let mut state = self.lock();
+        state.app.lose(pending);
         state.gather();
-        state.seen.extend(pending.map(Seen::Lost));
         if !std::mem::replace(&mut state.closed, true) {
             state.seen.push(Seen::Closed(why));
         }

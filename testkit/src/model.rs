@@ -188,11 +188,12 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn text_or_hex(bytes: &[u8]) -> String {
-    if let [first, rest @ ..] = bytes {
-        if bytes.len() > 32 && rest.iter().all(|b| b == first) {
-            return format!("{}*{}", bytes.len(), text_or_hex(&[*first]));
-        }
+/// Bytes as a script has them: text, or hexadecimal digits; long ones of few different bytes as runs.
+pub(crate) fn text_or_hex(bytes: &[u8]) -> String {
+    let runs = bytes.chunk_by(|a, b| a == b);
+    if bytes.len() > 32 && runs.clone().count() <= 16 {
+        let runs = runs.map(|run| format!("{}*{}", run.len(), text_or_hex(run.get(..1).unwrap_or_default())));
+        return runs.collect::<Vec<_>>().join("+");
     }
     match std::str::from_utf8(bytes) {
         Ok(text) if !text.contains(|c: char| c == '"' || c.is_control()) => format!("\"{text}\""),

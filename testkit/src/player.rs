@@ -3,7 +3,7 @@
 use crate::model::{Plain, hex};
 use crate::rig::{End, Rig, Seen};
 use crate::rng::Rng;
-use crate::script::{Expected, Line, Names, Run, Script, Step};
+use crate::script::{Expected, Line, Names, Run, Script, Spec, Step};
 
 /// How what the peer sends is cut into reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,15 +48,15 @@ fn play_run<R: Rig>(script: &Script, run: &Run, cut: Cut) -> Result<String, Stri
     player.pull();
     for line in &run.lines {
         player.line(line).map_err(|error| {
-            let transcript = player.transcript();
+            let so_far = player.so_far();
             format!(
-                "{}:{} ({cut:?}): {}\n  {error}\n--- so far\n{transcript}",
+                "{}:{} ({cut:?}): {}\n  {error}\n--- so far\n{so_far}",
                 script.name, line.number, line.text
             )
         })?;
     }
     player.finish().map_err(|error| {
-        format!("{} ({cut:?}), at the end:\n  {error}\n--- so far\n{}", script.name, player.transcript())
+        format!("{} ({cut:?}), at the end:\n  {error}\n--- so far\n{}", script.name, player.so_far())
     })?;
     Ok(player.transcript())
 }
@@ -201,23 +201,25 @@ impl<R: Rig> Player<R> {
                 }
                 None => Err(format!("but what was sent is {}", hex(&self.got))),
             },
-            Expected::Message(spec) => {
-                let Ok(Some((plain, size))) = Plain::decode(&self.got) else {
-                    return Err(format!("but what was sent is {}", self.unread()));
-                };
-                if !spec.matches(&plain, &mut self.names) {
-                    return Err(format!("but this was sent: {plain}"));
-                }
-                self.got.drain(..size);
-                Ok(())
-            }
+            Expected::Message(spec, times) => (0..*times).try_for_each(|_| self.expect_message(spec)),
         }
+    }
+
+    fn expect_message(&mut self, spec: &Spec) -> Result<(), String> {
+        let Ok(Some((plain, size))) = Plain::decode(&self.got) else {
+            return Err(format!("but what was sent is {}", self.unread()));
+        };
+        if !spec.matches(&plain, &mut self.names) {
+            return Err(format!("but this was sent: {plain}"));
+        }
+        self.got.drain(..size);
+        Ok(())
     }
 
     /// Our first CSM may go unmentioned.
     fn pass_csm(&mut self, expected: &Expected) {
         let wanted = match expected {
-            Expected::Message(spec) => spec.is_code(coap_numbers::code::CSM),
+            Expected::Message(spec, _) => spec.is_code(coap_numbers::code::CSM),
             Expected::Raw(_) => true,
             Expected::Nothing => false,
         };
@@ -234,15 +236,12 @@ impl<R: Rig> Player<R> {
     }
 
     fn unread(&self) -> String {
-        let (mut words, mut rest) = (Vec::new(), self.got.as_slice());
-        while let Ok(Some((plain, size))) = Plain::decode(rest) {
-            words.push(plain.to_string());
-            rest = rest.get(size..).unwrap_or_default();
-        }
-        if !rest.is_empty() {
-            words.push(format!("raw {}", hex(rest)));
-        }
-        if words.is_empty() { "nothing".into() } else { words.join("; ") }
+        messages(&self.got)
+    }
+
+    /// [`Player::transcript`] for people.
+    fn so_far(&self) -> String {
+        format!("sent {}\n{}", messages(&self.sent), self.told.join("\n"))
     }
 
     /// The next event with these words. What may be passed over before it is.
@@ -316,6 +315,19 @@ impl<R: Rig> Player<R> {
         lines.extend(self.told.iter().cloned());
         lines.join("\n")
     }
+}
+
+/// Bytes as the messages that they are, in words.
+fn messages(bytes: &[u8]) -> String {
+    let (mut words, mut rest) = (Vec::new(), bytes);
+    while let Ok(Some((plain, size))) = Plain::decode(rest) {
+        words.push(plain.to_string());
+        rest = rest.get(size..).unwrap_or_default();
+    }
+    if !rest.is_empty() {
+        words.push(format!("raw {}", hex(rest)));
+    }
+    if words.is_empty() { "nothing".into() } else { words.join("; ") }
 }
 
 /// All of `wanted` are among `words`, in their order.

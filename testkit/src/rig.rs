@@ -3,9 +3,10 @@
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
+use coap_tcp_core::blockwise::Fault;
 use coap_tcp_core::{Closed, Failure, SendError, Settings, Settled};
 
-use crate::model::Plain;
+use crate::model::{Plain, text_or_hex};
 use crate::script::{Command, Setup};
 
 /// One connection of ours, and the peer's end of its transport in the player's hands.
@@ -74,6 +75,20 @@ pub enum Seen {
         /// Why.
         why: Failure,
     },
+    /// `fault tag=1 gap`: a transfer in blocks that cannot be gone on with.
+    Fault {
+        /// Of the request.
+        tag: u32,
+        /// Why.
+        why: Fault,
+    },
+    /// `body /up payload=..`: a request's, put together from its blocks.
+    Body {
+        /// Of the request.
+        path: String,
+        /// All of it.
+        body: Vec<u8>,
+    },
     /// `unmatched 2.05 ..`
     Unmatched(Plain),
     /// `pong`, `pong custody`
@@ -133,6 +148,10 @@ impl Seen {
                 [tagged("response", *tag), vec![more.to_owned()], message.words()].concat()
             }
             Self::Failed { tag, why } => [tagged("failed", *tag), kebab(why)].concat(),
+            Self::Fault { tag, why } => [tagged("fault", *tag), kebab(why)].concat(),
+            Self::Body { path, body } => {
+                vec!["body".to_owned(), path.clone(), format!("payload={}", text_or_hex(body))]
+            }
             Self::Unmatched(plain) => message("unmatched", plain),
             Self::Pong { custody: false } => vec!["pong".to_owned(), "plain".to_owned()],
             Self::Pong { custody: true } => vec!["pong".to_owned(), "custody".to_owned()],
@@ -160,6 +179,7 @@ impl Seen {
             Self::Response { last: false, .. } => None,
             Self::Response { tag, .. }
             | Self::Failed { tag, .. }
+            | Self::Fault { tag, .. }
             | Self::Expired(tag)
             | Self::Lost(tag)
             | Self::Forgotten(tag) => Some(*tag),
@@ -170,7 +190,7 @@ impl Seen {
 
     /// Whether a script may leave it unmentioned.
     pub const fn may_pass(&self) -> bool {
-        !matches!(self, Self::Response { .. } | Self::Refused { .. } | Self::Closed(_))
+        !matches!(self, Self::Response { .. } | Self::Body { .. } | Self::Refused { .. } | Self::Closed(_))
             && self.returned().is_none()
     }
 }

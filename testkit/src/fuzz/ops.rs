@@ -71,7 +71,7 @@ fn command(byte: u8, tag: u32) -> Option<Command> {
     let request = |code: Code, option: Option<OptionNumber>, payload: usize| {
         let mut message = message(code, payload);
         message.options.extend(option.map(|number| (number.0, vec![])));
-        Command::Request { tag, message, within: None }
+        Command::Request { tag, message, within: None, blocks: None }
     };
     let path = |path: &str| path.to_owned();
     Some(match byte.checked_sub(APP)? {

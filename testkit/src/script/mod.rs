@@ -25,8 +25,9 @@
 //!
 //! A message is a code, `token=`, `/path?query`, options by name or number, and `payload=`. Values are numbers,
 //! text (quoted where it has spaces or looks like a number), `0x` and hex digits, `n/m/szx` for a block,
-//! `900*"a"` for many. In `expect`, a value `*` matches any, a word `*` further options and any payload, and
-//! `token=$t` takes the token down for later lines. Our first CSM need not be expected.
+//! `900*"a"+2*"b"` for many; `300*7.02` is the same message so often. In `expect`, a value `*` matches any, a
+//! word `*` further options and any payload, and `token=$t` or `ETag=$e` takes the value down for later lines.
+//! Our first CSM need not be expected.
 
 mod parse;
 mod setup;

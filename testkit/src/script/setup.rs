@@ -63,6 +63,7 @@ fn set(config: Config, key: &str, value: &str) -> Result<Config, String> {
         }),
         "block-wise" => config.block_wise(yes(value)?),
         "token-length" => config.token_length(number(value)?),
+        "token-salt" => config.token_salt(Some(number(value)?)),
         "tx-limit" => config.tx_limit(number(value)?),
         "reply-room" => config.reply_room(number(value)?),
         "max-outstanding" => config.max_outstanding(number(value)?),

@@ -8,7 +8,7 @@ use super::words::{block, bytes, hex, key_value, uint};
 use crate::model::Plain;
 use crate::vocabulary::{Format, format, option_number};
 
-/// Tokens taken down by name.
+/// Values taken down by name, most of them tokens.
 pub type Names = BTreeMap<String, Vec<u8>>;
 
 /// A message, parts of which may be open.
@@ -79,7 +79,7 @@ impl Spec {
     pub fn plain(&self, names: &Names) -> Result<Plain, String> {
         let fixed = |value: &Value| match value {
             Value::Is(bytes) => Ok(bytes.clone()),
-            Value::Named(name) => names.get(name).cloned().ok_or_else(|| format!("no token ${name} yet")),
+            Value::Named(name) => names.get(name).cloned().ok_or_else(|| format!("no ${name} yet")),
             Value::Any => Err("what is sent cannot be left open".to_owned()),
         };
         if self.rest {
@@ -94,25 +94,24 @@ impl Spec {
         })
     }
 
-    /// Whether this is the message. Takes its token down where it has a new name.
+    /// Whether this is the message. Takes down what has a new name.
     pub fn matches(&self, plain: &Plain, names: &mut Names) -> bool {
+        let mut new = names.clone();
         let mut options = plain.options.iter();
-        let mut next = |wanted: u16, value: &Value| match self.rest {
-            true => options.any(|(number, bytes)| *number == wanted && value.is(bytes)),
-            false => options.next().is_some_and(|(number, bytes)| *number == wanted && value.is(bytes)),
+        let mut next = |wanted: u16, value: &Value| {
+            let mut is = |(number, bytes): &(u16, Vec<u8>)| *number == wanted && value.is(bytes, &mut new);
+            if self.rest { options.any(is) } else { options.next().is_some_and(&mut is) }
         };
         let same = self.code == plain.code
             && self.options.iter().all(|(number, value)| next(*number, value))
             && (self.rest || options.next().is_none())
-            && (self.payload.is(&plain.payload)
+            && self.token.is(&plain.token, &mut new)
+            && (self.payload.is(&plain.payload, &mut new)
                 || self.rest && matches!(&self.payload, Value::Is(bytes) if bytes.is_empty()));
-        if !same {
-            return false;
+        if same {
+            *names = new;
         }
-        match &self.token {
-            Value::Named(name) => names.entry(name.clone()).or_insert(plain.token.clone()) == &plain.token,
-            value => value.is(&plain.token),
-        }
+        same
     }
 
     /// Whether it is about this code.
@@ -122,10 +121,11 @@ impl Spec {
 }
 
 impl Value {
-    fn is(&self, bytes: &[u8]) -> bool {
+    fn is(&self, bytes: &[u8], names: &mut Names) -> bool {
         match self {
             Self::Is(wanted) => wanted == bytes,
-            Self::Named(_) | Self::Any => true,
+            Self::Named(name) => names.entry(name.clone()).or_insert(bytes.to_vec()) == bytes,
+            Self::Any => true,
         }
     }
 }

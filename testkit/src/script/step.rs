@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use coap_numbers::code as codes;
+use coap_tcp_core::wire::BlockSize;
 
 use super::spec::{Names, Spec, code};
 use super::words::{duration, hex, key_value};
+use crate::core_app::Cutting;
 use crate::model::Plain;
 
 /// A line with its place.
@@ -35,19 +37,19 @@ pub enum Step {
     Closed(Vec<String>),
 }
 
-/// Bytes that the peer sends.
+/// Bytes that the peer sends; a message so many times.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "as the language has it")]
 pub enum Said {
-    Message(Spec),
+    Message(Spec, usize),
     Raw(Vec<u8>),
 }
 
-/// What we must send next.
+/// What we must send next; a message so many times.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "as the language has it")]
 pub enum Expected {
-    Message(Spec),
+    Message(Spec, usize),
     Raw(Vec<u8>),
     Nothing,
 }
@@ -55,7 +57,7 @@ pub enum Expected {
 /// What our application does of its own accord. In the messages only code, options and payload count.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// `get /t tag=1 [within=5s] [Observe=0] [payload=..]`; also post, put, delete, fetch.
+    /// `get /t tag=1 [within=5s] [blocks] [Observe=0] [payload=..]`; also post, put, delete, fetch.
     Request {
         /// Comes back with the answer.
         tag: u32,
@@ -63,6 +65,8 @@ pub enum Command {
         message: Plain,
         /// A deadline of its own.
         within: Option<Duration>,
+        /// `blocks`, `blocks=64`: as many messages as it takes, in blocks up to this size.
+        blocks: Option<BlockSize>,
     },
     /// `cancel tag=1`: ends an observation by asking.
     Cancel(u32),
@@ -105,6 +109,11 @@ pub enum Behaviour {
     Defer,
     /// `observe 2.05 ..`: at once, and the peer may observe.
     Observe(Plain),
+    /// `serve [size=64] 2.05 ..`, `make [size=64] 2.05 ..`: the same, and in blocks where it has to be; with
+    /// `make` the body is made anew for each.
+    Serve(Plain, Cutting),
+    /// `collect limit=4000 [size=64] 2.04 ..`: the same, once the body is here, from blocks if need be.
+    Collect(Plain, Cutting, usize),
 }
 
 impl Step {
@@ -119,7 +128,7 @@ impl Step {
             }
             ("expect", [word]) if word == "nothing" => Ok(Self::Expect(Expected::Nothing)),
             ("expect", _) => Ok(Self::Expect(match Said::parse(rest)? {
-                Said::Message(spec) => Expected::Message(spec),
+                Said::Message(spec, times) => Expected::Message(spec, times),
                 Said::Raw(bytes) => Expected::Raw(bytes),
             })),
             ("app", _) => Command::parse(rest).map(Self::App),
@@ -141,7 +150,14 @@ impl Said {
                 let bytes: Result<Vec<_>, _> = digits.iter().map(|digits| hex(digits)).collect();
                 Ok(Self::Raw(bytes?.concat()))
             }
-            _ => Spec::parse(words).map(Self::Message),
+            Some((first, rest)) => {
+                let counted =
+                    first.split_once('*').and_then(|(times, code)| Some((times.parse().ok()?, code)));
+                let (times, code) = counted.unwrap_or((1, first.as_str()));
+                let words: Vec<_> = [code.to_owned()].into_iter().chain(rest.iter().cloned()).collect();
+                Ok(Self::Message(Spec::parse(&words)?, times))
+            }
+            None => Err("a message begins with its code".into()),
         }
     }
 
@@ -149,7 +165,7 @@ impl Said {
     pub fn bytes(&self, names: &Names) -> Result<Vec<u8>, String> {
         match self {
             Self::Raw(bytes) => Ok(bytes.clone()),
-            Self::Message(spec) => spec.plain(names).map(|plain| plain.encode()),
+            Self::Message(spec, times) => spec.plain(names).map(|plain| plain.encode().repeat(*times)),
         }
     }
 }
@@ -186,17 +202,19 @@ impl Command {
     }
 
     fn request(method: u8, words: &[String]) -> Result<Self, String> {
-        let (mut tag, mut within) = (None, None);
+        let (mut tag, mut within, mut blocks) = (None, None, None);
         let mut message = vec![format!("{}.{:02}", method >> 5, method & 31)];
         for word in words {
             match key_value(word) {
                 ("tag", _) => tag = Some(number(word, "tag")?),
                 ("within", Some(time)) => within = Some(duration(time)?),
+                ("blocks", None) => blocks = Some(BlockSize::Bert),
+                ("blocks", Some(size)) => blocks = Some(block_size(size)?),
                 _ => message.push(word.clone()),
             }
         }
         let tag = tag.ok_or("a request wants a tag=")?;
-        Ok(Self::Request { tag, message: plain(&message)?, within })
+        Ok(Self::Request { tag, message: plain(&message)?, within, blocks })
     }
 
     fn release(options: &[String]) -> Result<Self, String> {
@@ -218,9 +236,36 @@ impl Behaviour {
             Some((verb, [])) if verb == "defer" => Ok(Self::Defer),
             Some((verb, message)) if verb == "answer" => plain(message).map(Self::Answer),
             Some((verb, message)) if verb == "observe" => plain(message).map(Self::Observe),
-            _ => Err("on a path: answer, defer or observe".into()),
+            Some((verb, words)) => Self::in_blocks(verb, words),
+            None => Err("on a path: answer, defer, observe, serve, make or collect".into()),
         }
     }
+
+    fn in_blocks(verb: &str, words: &[String]) -> Result<Self, String> {
+        let (mut limit, mut largest, mut message) = (None, BlockSize::Bert, vec![]);
+        for word in words {
+            match key_value(word) {
+                ("limit", _) => limit = Some(number(word, "limit")? as usize),
+                ("size", Some(size)) => largest = block_size(size)?,
+                _ => message.push(word.clone()),
+            }
+        }
+        let (message, cutting) = (plain(&message)?, Cutting { largest, made: verb == "make" });
+        match (verb, limit) {
+            ("serve" | "make", None) => Ok(Self::Serve(message, cutting)),
+            ("collect", Some(limit)) => Ok(Self::Collect(message, cutting, limit)),
+            _ => {
+                Err(format!("on a path: answer, defer, observe, serve, make, or collect limit=; not {verb}"))
+            }
+        }
+    }
+}
+
+fn block_size(bytes: &str) -> Result<BlockSize, String> {
+    use BlockSize::{B16, B32, B64, B128, B256, B512, B1024};
+    let sizes = [B16, B32, B64, B128, B256, B512, B1024];
+    let named = sizes.into_iter().find(|size| bytes.parse() == Ok(size.unit()));
+    named.ok_or_else(|| format!("a block has 16, 32, .. or 1024 bytes, not {bytes}"))
 }
 
 /// A message without Uri-Path is for `/`.

@@ -62,11 +62,12 @@ pub(super) fn hex(text: &str) -> Result<Vec<u8>, String> {
     Ok((0..digits.len()).step_by(2).filter_map(byte).collect())
 }
 
-/// Text without its quotes; bytes after `0x`; either one repeated after `n*`.
+/// Text without its quotes; bytes after `0x`; either one repeated after `n*`, and such runs joined by `+`.
 pub(super) fn bytes(text: &str) -> Result<Vec<u8>, String> {
     if let Some((times, one)) = text.split_once('*') {
         if let Ok(times) = times.parse() {
-            return Ok(bytes(one)?.repeat(times));
+            let (one, rest) = one.split_once('+').unwrap_or((one, ""));
+            return Ok([bytes(one)?.repeat(times), bytes(rest)?].concat());
         }
     }
     match text.strip_prefix("0x") {
@@ -103,6 +104,7 @@ mod tests {
         assert_eq!(duration("50min").unwrap(), Duration::from_secs(3000));
         assert_eq!(bytes("3*0x55").unwrap(), [0x55; 3]);
         assert_eq!(bytes("2*\"ab\"").unwrap(), b"abab");
+        assert_eq!(bytes("2*\"ab\"+1*0x00").unwrap(), b"abab\0");
         assert_eq!(uint(0), []);
         assert_eq!(block("3/1/7").unwrap(), [0x3f]);
     }

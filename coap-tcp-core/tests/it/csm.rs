@@ -254,8 +254,31 @@ fn f_10_defaults_of_the_deadlines() {
     }
 }
 
+/// Through a window of one byte, with all that can be said in `tx` behind it.
 #[test]
-fn d_c_2_a_session_works_over_fixed_memory_and_a_dyn_buffer() {
+fn d_c_2_nothing_overtakes_our_csm() {
+    for mut rig in [Rig::initiate(Config::new()), Rig::accept(Config::new())] {
+        rig.get("a", 1);
+        let mut said = Vec::new();
+        let mut socket = hex("00 E1 01 E2 42 01 01 05").into_iter();
+        while !rig.tx.is_empty() {
+            said.push(rig.tx[0]);
+            rig.flush_some(1);
+            let byte: Vec<u8> = socket.by_ref().take(1).collect();
+            rig.feed_bytes(&byte).unwrap();
+            if said.len() == 2 {
+                let peer = rig.session.peer(&mut rig.tx);
+                peer.conn.keep_alive(peer.tx).unwrap();
+                peer.conn.ping(rig.now, false, peer.tx).unwrap();
+            }
+        }
+        let said: Vec<_> = crate::rig::lines(&said).iter().map(|line| line[..4].to_owned()).collect();
+        assert_eq!(said, ["7.01", "0.01", "0.00", "7.02", "7.03", "2.05"]);
+    }
+}
+
+#[test]
+fn a_session_works_over_fixed_memory_and_a_dyn_buffer() {
     static CONFIG: Config = Config::new();
     let mut store = Fixed::<256>::new();
     let tx: &mut dyn Buf = &mut store;

@@ -112,6 +112,38 @@ async fn t_5_5_2_a_shutdown_keeps_what_is_owed_to_a_peer_that_releases() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn t_3_3_13_an_answer_never_moves_to_another_connection() {
+    let (send, mut owed) = mpsc::unbounded_channel();
+    let mut connect = async || {
+        let (ours, mut peer) = tokio::io::duplex(1024);
+        let send = send.clone();
+        let serve = move |_: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+            send.send(reply.defer().unwrap()).unwrap();
+        };
+        let driver = Endpoint::new(Config::new()).drive(
+            ours,
+            Role::Acceptor,
+            Coap::new(serve),
+            std::future::pending(),
+        );
+        let ended = tokio::spawn(driver);
+        // CSM, GET with token 01: the same on both, so that slots and tokens are.
+        peer.write_all(&[0x00, 0xe1, 0x01, 0x01, 0x01]).await.unwrap();
+        (peer, owed.recv().await.unwrap(), ended)
+    };
+    let (first, late, ended) = connect().await;
+    let (mut second, in_time, _) = connect().await;
+    drop(first);
+    assert_eq!(ended.await.unwrap().unwrap(), Closed::DrainTimeout);
+    assert_eq!(late.respond(Draft::new(Code::CHANGED)), Err(Closed::DrainTimeout));
+    in_time.respond(Draft::new(Code::CONTENT)).unwrap();
+    let mut csm_and_answer = [0; 9];
+    second.read_exact(&mut csm_and_answer).await.unwrap();
+    assert_eq!(csm_and_answer[6..], [0x01, 0x45, 0x01]);
+    assert!(timeout(SOON, second.read_u8()).await.is_err(), "no other answer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn f_14_an_answer_passes_a_request_that_waits() {
     let (serve, mut owed) = deferring();
     let (mut peer, handle, _ended) = raw(Config::new().max_outstanding(1), serve).await;

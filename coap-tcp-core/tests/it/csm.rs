@@ -102,6 +102,7 @@ fn row_3_the_transport_closes_before_a_csm() {
     assert_eq!(rig.shutdown(), coap_tcp_core::Shutdown::Now);
 }
 
+/// T-3.3-9.
 #[test]
 fn row_5_t_5_3_2_later_csms_are_cumulative() {
     let mut rig = Rig::open();
@@ -117,6 +118,7 @@ fn row_5_t_5_3_2_later_csms_are_cumulative() {
     );
 }
 
+/// T-5.3-2.
 #[test]
 fn t_5_3_2_2_bert_may_come_in_two_csms() {
     let mut rig = Rig::open();

@@ -241,6 +241,7 @@ fn st5_st6_row_66_http_and_tls_on_our_port() {
     }
 }
 
+/// T-3.3-8.
 #[test]
 fn st7_an_empty_message_is_no_csm() {
     let mut rig = Rig::accept(Config::new());
@@ -287,6 +288,7 @@ fn t_5_3_1_1_a_message_of_just_our_limit() {
     assert!(rig.feed_bytes(&over).is_err());
 }
 
+/// D-C-3.
 #[test]
 fn row_27_up_to_1152_bytes_are_passed_over_with_a_smaller_limit() {
     let early = frame(Code::POST, &[7], &[], &vec![0xAA; 900]);
@@ -302,6 +304,7 @@ fn row_27_up_to_1152_bytes_are_passed_over_with_a_smaller_limit() {
     }
 }
 
+/// D-C-3.
 #[test]
 fn row_27_a_response_over_our_limit_fails_its_exchange_only() {
     let mut rig = Rig::open_with(Config::new().oversized(Oversized::Drain));

@@ -242,7 +242,7 @@ fn f_4_a_session_that_is_blocked_takes_no_more() {
     assert!(end.served > served);
 }
 
-/// Memory that a peer can pin: an unfinished frame, and not a byte for what it only announced.
+/// Memory that a peer can pin: an unfinished frame, and not a byte for what it only announced (T-3.2-10, F-4).
 #[test]
 fn law_6_a_spill_grows_with_what_came() {
     let mut rig = Rig::open_with(Config::new().max_message_size(1 << 20).oversized(Oversized::Drain));

@@ -128,6 +128,7 @@ fn row_20_x_2_2_2_a_legal_token_that_cannot_be_kept_is_5_03() {
     assert_eq!(rig.ended(), None);
 }
 
+/// C-5.4.1-3.
 #[test]
 fn row_47_a_critical_option_in_a_response_fails_its_exchange_only() {
     let mut rig = Rig::open();
@@ -148,6 +149,7 @@ fn row_47_a_critical_option_in_a_response_fails_its_exchange_only() {
     assert!(rig.heard()[0].starts_with("response Last(3)"), "S-8613-2");
 }
 
+/// C-5.2-1.
 #[test]
 fn row_48_unknown_details_keep_their_class() {
     for (code, ok) in [(0x54, true), (0x9C, false), (0xBF, false)] {

@@ -284,6 +284,7 @@ fn t_5_5_2_a_held_pong_goes_before_the_end() {
     assert_eq!(rig.ended(), Some(Closed::Released));
 }
 
+/// T-5.6-5.
 #[test]
 fn row_57_row_58_an_abort_is_never_answered_and_ends_everything() {
     let mut rig = rig_that_owes(1);

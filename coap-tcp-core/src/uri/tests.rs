@@ -35,6 +35,7 @@ fn back(uri: &str, to: Destination<'_>) -> String {
     RequestUri { scheme: parsed.scheme(), to, message: &message }.to_string()
 }
 
+/// Dot segments never become options (C-5.10.1-1).
 #[test]
 fn t_8_6_1_uri_to_options() {
     let table: &[(&str, &[&str])] = &[

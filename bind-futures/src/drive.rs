@@ -22,7 +22,7 @@ pub async fn drive<IO, L>(
     io: IO,
     role: Role,
     config: &Config,
-    mut timer: impl Timer,
+    timer: impl Timer,
     layer: L,
     stop: impl Future<Output = ()>,
 ) -> Result<Closed, ConfigError>
@@ -30,11 +30,25 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
 {
-    let mut driver = Driver::new(role, config, layer, timer.now())?;
+    let driver = Driver::new(role, config, layer, timer.now())?;
+    Ok(run(io, driver, timer, stop).await)
+}
+
+/// [`drive`], of a driver that is made already: with [`Driver::counting`], for one.
+pub async fn run<IO, L>(
+    io: IO,
+    mut driver: Driver<'_, L>,
+    mut timer: impl Timer,
+    stop: impl Future<Output = ()>,
+) -> Closed
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    L: Layer,
+{
     let mut io = Stream(io);
     let mut stop = pin!(stop);
     let mut stopping = false;
-    Ok(poll_fn(|cx| {
+    poll_fn(|cx| {
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
             driver.release(timer.now());
@@ -53,7 +67,7 @@ where
         cx.waker().wake_by_ref();
         Poll::Pending
     })
-    .await)
+    .await
 }
 
 struct Stream<IO>(IO);

@@ -11,11 +11,11 @@ mod timer;
 #[cfg(feature = "async-io")]
 pub use async_io::AsyncIo;
 pub use coap_tcp_app::{
-    Coap, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation, Pooled,
-    Received, Reply, RequestError, Responding, Role, Service, Slots, Tag, buffer_bytes_in_use,
-    set_buffer_budget,
+    Coap, Counters, Deferred, Draft, Driver, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier,
+    Observation, Pooled, Received, Reply, RequestError, Responding, Role, Service, Slots, Tag,
+    buffer_bytes_in_use, set_buffer_budget,
 };
 pub use coap_tcp_core as core;
-pub use drive::drive;
+pub use drive::{drive, run};
 pub use half_close::HalfClose;
 pub use timer::Timer;

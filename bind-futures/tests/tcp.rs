@@ -5,10 +5,14 @@
 
 use std::future::{Future, pending};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bind_futures::core::{Closed, Code, Config, Incoming};
-use bind_futures::{AsyncIo, Coap, Draft, HalfClose, Handle, NoService, Reply, RequestError, Role, drive};
+use bind_futures::core::{Closed, Code, Config, Count, Incoming};
+use bind_futures::{
+    AsyncIo, Coap, Counters, Draft, Driver, HalfClose, Handle, NoService, Reply, RequestError, Role, Timer,
+    drive, run,
+};
 use futures_io::{AsyncRead, AsyncWrite};
 
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -88,4 +92,28 @@ fn async_std() {
         assert_eq!(server.await, Closed::Released);
     });
     assert!(start.elapsed() < LINGER / 2, "the ends of the streams were not told");
+}
+
+#[test]
+fn connections_may_count_together() {
+    smol::block_on(async {
+        let counters = Arc::new(Counters::new());
+        for n in 1..=2 {
+            let listener = smol::net::TcpListener::bind(ANY).await.unwrap();
+            let stream = smol::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (accepted, _) = listener.accept().await.unwrap();
+            let timer = AsyncIo::start();
+            let driver = Driver::new(Role::Acceptor, &CONFIG, Coap::new(NoService), timer.now()).unwrap();
+            let server = smol::spawn(run(accepted, driver.counting(counters.clone()), timer, pending()));
+            let (handle, driven) = connect(stream);
+            let client = smol::spawn(driven);
+            let answer = handle.request(Draft::get("/")).await.unwrap();
+            assert_eq!(answer.view().code, Code::NOT_IMPLEMENTED);
+            handle.release();
+            assert_eq!(client.await, Closed::Local);
+            assert_eq!(server.await, Closed::Released);
+            let counted = [Count::Requests, Count::NotImplemented, Count::Released];
+            assert_eq!(counted.map(|count| counters.snapshot().get(count)), [n; 3]);
+        }
+    });
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use coap_tcp_app::{Driver, Layer, Role, Turn};
-use coap_tcp_core::{Config, Instant, Wheel};
+use coap_tcp_app::{Counters, Driver, Layer, Role, Turn};
+use coap_tcp_core::{Config, Instant, Stats, Wheel};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
@@ -41,6 +41,7 @@ pub struct Reactor<'c, L: Layer, S = TcpStream> {
     accepting: Accepting,
     alarm: Arc<Alarm>,
     calls: Arc<Calls<'c, L, S>>,
+    counters: Arc<Counters>,
     stopping: bool,
 }
 
@@ -79,6 +80,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
             accepting: Accepting::Waits,
             alarm,
             calls: Arc::new(Calls { waiting: Mutex::default(), stop: AtomicBool::new(false) }),
+            counters: Arc::default(),
             stopping: false,
         })
     }
@@ -88,6 +90,18 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     pub const fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = max;
         self
+    }
+
+    /// Counts into these: where several reactors count together.
+    #[must_use]
+    pub fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = counters;
+        self
+    }
+
+    /// What has been ignored, refused or given up on all its connections.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
     }
 
     /// Speaks to it from other threads.
@@ -130,6 +144,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
             return Err(io::Error::other("the reactor has been stopped"));
         }
         let driver = Driver::new(role, self.config, layer, now).map_err(io::Error::other)?;
+        let driver = driver.counting(self.counters.clone());
         let key = match self.free.last() {
             Some(&key) => key,
             None => u32::try_from(self.places.len()).map_err(io::Error::other)?,

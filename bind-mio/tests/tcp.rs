@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use bind_mio::core::{Closed, Code, Config, Incoming};
+use bind_mio::core::{Closed, Code, Config, Count, Incoming};
 use bind_mio::{
-    Clock, Coap, Draft, Handle, NoService, Notifier, Reactor, Remote, Reply, RequestError, Service, block_on,
+    Clock, Coap, Counters, Draft, Handle, NoService, Notifier, Reactor, Remote, Reply, RequestError, Service,
+    block_on,
 };
 
 static CONFIG: Config = Config::new();
@@ -156,4 +158,37 @@ fn nobody_there_and_a_reactor_that_goes_are_told() {
     reactor.connect(Clock::start().now(), nobody, layer).unwrap();
     drop(reactor);
     assert_eq!(handle.is_closed(), Some(Closed::Local));
+}
+
+#[test]
+fn reactors_may_count_together() {
+    let counters = Arc::new(Counters::new());
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let mut reactor = Reactor::new(&CONFIG).unwrap().counting(counters.clone());
+        let on = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let to = reactor.listen(on, |stream, _| (stream, Coap::new(Echo::default()))).unwrap();
+        let (tell, told) = mpsc::channel();
+        let remote = reactor.remote();
+        let serving = thread::spawn(move || {
+            reactor.run(Clock::start()).unwrap();
+            tell.send(reactor.stats()).unwrap();
+        });
+        let (client, asking) = client();
+        let handle = connect(&client, to);
+        let lost = block_on(handle.request(Draft::get("/nothing"))).unwrap();
+        assert_eq!(lost.view().code, Code::NOT_FOUND);
+        let proxied = Draft::get("/").option(bind_mio::core::OptionNumber::PROXY_SCHEME, "coap");
+        assert_eq!(block_on(handle.request(proxied)).unwrap().view().code, Code::PROXYING_NOT_SUPPORTED);
+        client.stop().unwrap();
+        asking.join().unwrap();
+        remote.stop().unwrap();
+        serving.join().unwrap();
+        ends.push(told.recv().unwrap());
+    }
+    let of = |count| ends.iter().map(|stats| stats.get(count)).collect::<Vec<_>>();
+    assert_eq!(of(Count::ProxyingNotSupported), [1, 2]);
+    assert_eq!(of(Count::OtherErrors), [1, 2], "4.04");
+    assert_eq!(of(Count::Released), [1, 2]);
+    assert_eq!(counters.snapshot(), ends[1]);
 }

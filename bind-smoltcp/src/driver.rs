@@ -3,7 +3,7 @@
 use core::task::Poll;
 
 use coap_tcp_core::{
-    Buf, Closed, Config, ConfigError, Expired, Flow, Instant, Peer, Session, Shutdown, Slots,
+    Buf, Closed, Config, ConfigError, Event, Expired, Flow, Instant, Peer, Session, Shutdown, Slots, Tally,
 };
 use smoltcp::socket::tcp::{RecvError, Socket};
 
@@ -29,6 +29,8 @@ pub struct Driver<'c, B, S, T> {
     config: &'c Config,
     phase: Phase<'c, B, S>,
     tx: T,
+    /// Bytes at the front of `tx` that have been counted.
+    counted: usize,
     /// The peer has ended its stream, and the session knows.
     eof: bool,
     /// How long the socket may wait for an acknowledgement.
@@ -51,7 +53,15 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
     /// For a socket that has been told to connect, or to listen. `tx` is empty, or is emptied.
     pub fn new(role: Role, config: &'c Config, spill: B, slots: S, mut tx: T) -> Self {
         tx.release();
-        Self { role, config, phase: Phase::Opening { spill, slots }, tx, eof: false, patience: None }
+        Self {
+            role,
+            config,
+            phase: Phase::Opening { spill, slots },
+            tx,
+            counted: 0,
+            eof: false,
+            patience: None,
+        }
     }
 
     /// The connection and where it writes, for commands between polls. `None` while the socket is not open yet, and
@@ -101,9 +111,22 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
         socket: &mut Socket<'_>,
         layer: &mut impl Layer<S, T>,
     ) -> Poll<Result<Closed, ConfigError>> {
+        self.poll_counting(now, socket, layer, &mut ())
+    }
+
+    /// [`Driver::poll`] that counts what happens: into a [`Stats`](coap_tcp_core::Stats), which may be that of all
+    /// connections.
+    pub fn poll_counting(
+        &mut self,
+        now: Instant,
+        socket: &mut Socket<'_>,
+        layer: &mut impl Layer<S, T>,
+        tally: &mut impl Tally,
+    ) -> Poll<Result<Closed, ConfigError>> {
         self.open(now, socket, layer);
         while let Phase::Up(session) = &mut self.phase {
-            let mut turn = Turn { now, session, tx: &mut self.tx, eof: &mut self.eof, socket, layer };
+            let (tx, counted, eof) = (&mut self.tx, &mut self.counted, &mut self.eof);
+            let mut turn = Turn { now, session, tx, counted, eof, socket, layer, tally };
             let moved = turn.step();
             if turn.session.shutdown() == Shutdown::Now {
                 let why = turn.closed();
@@ -173,16 +196,18 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
 }
 
 /// What one turn works on.
-struct Turn<'t, 'c, 's, B, S, T, L> {
+struct Turn<'t, 'c, 's, B, S, T, L, C> {
     now: Instant,
     session: &'t mut Session<'c, B, S>,
     tx: &'t mut T,
+    counted: &'t mut usize,
     eof: &'t mut bool,
     socket: &'t mut Socket<'s>,
     layer: &'t mut L,
+    tally: &'t mut C,
 }
 
-impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
+impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>, C: Tally> Turn<'_, '_, '_, B, S, T, L, C> {
     /// `true` when it is worth another: something came, or room was made for what waits.
     fn step(&mut self) -> bool {
         let read = self.read();
@@ -199,14 +224,17 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
     /// Takes what the ring has up to its end. What stands behind its wrap comes with the next step, and what cannot
     /// be served now stays in it: that is the flow control towards the peer (F-32).
     fn read(&mut self) -> bool {
-        let Self { now, session, tx, layer, eof, socket } = self;
+        let Self { now, session, tx, layer, eof, socket, tally, .. } = self;
         let read = socket.recv(|input| {
             let given = input.len();
             if given == 0 && !session.is_blocked() {
                 return (0, 0);
             }
             // An error has been noted by the session: it ends as `shutdown` says.
-            let flow = session.receive(*now, input, *tx, |event, peer| layer.handle_event(*now, event, peer));
+            let each = |event: Event<'_, S::Tag>, peer: &mut Peer<'_, '_, S, T>| {
+                layer.handle_event(*now, event, peer);
+            };
+            let flow = session.receive_counting(*now, input, *tx, *tally, each);
             let taken = match flow {
                 Ok(Flow::Blocked(taken)) => taken,
                 Ok(Flow::Drained) | Err(_) => given,
@@ -231,10 +259,13 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
 
     /// With the stream at its end there is nothing to read, but a frame may still wait for room.
     fn serve_held_back(&mut self) -> bool {
-        let Self { now, session, tx, layer, .. } = self;
+        let Self { now, session, tx, layer, tally, .. } = self;
         if session.is_blocked() {
             // As above.
-            let _ = session.receive(*now, &[], *tx, |event, peer| layer.handle_event(*now, event, peer));
+            let each = |event: Event<'_, S::Tag>, peer: &mut Peer<'_, '_, S, T>| {
+                layer.handle_event(*now, event, peer);
+            };
+            let _ = session.receive_counting(*now, &[], *tx, *tally, each);
         }
         false
     }
@@ -244,12 +275,14 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
             if let Expired::Closed(_) = expired {
                 return;
             }
+            self.tally.expired(&expired);
             self.layer.handle_expired(self.now, expired, &mut self.session.peer(self.tx));
         }
     }
 
     /// Moves what is to be said into the socket. `true` when something went.
     fn flush(&mut self) -> bool {
+        self.tally.said(self.tx.as_slice().get(*self.counted..).unwrap_or_default());
         let mut sent = 0;
         // Twice where the ring wraps.
         while !self.tx.as_slice().is_empty() {
@@ -268,6 +301,7 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
         let after_flush = self.session.shutdown() == Shutdown::AfterFlush;
         let left = self.tx.as_slice().len();
         self.session.sent(self.now, sent, left);
+        *self.counted = left;
         if after_flush && left == 0 {
             self.socket.close();
         }
@@ -278,6 +312,7 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>> Turn<'_, '_, '_, B, S, T, L> {
         let peer = self.session.peer(self.tx);
         let why = peer.conn.closed().unwrap_or(Closed::Local);
         let mut pending = core::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag));
+        self.tally.closed(why);
         self.layer.handle_closed(self.now, why, &mut pending);
         why
     }

@@ -51,12 +51,26 @@ where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
 {
-    let mut driver = Driver::new(role, config, layer, clock.now())?;
+    let driver = Driver::new(role, config, layer, clock.now())?;
+    Ok(run(io, driver, clock, stop).await)
+}
+
+/// [`drive`], of a driver that is made already.
+pub(crate) async fn run<IO, L>(
+    io: IO,
+    mut driver: Driver<'_, L>,
+    clock: Clock,
+    stop: impl Future<Output = ()>,
+) -> Closed
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    L: Layer,
+{
     let mut io = Stream(io);
     let mut sleep = pin!(sleep_until(clock.tokio(clock.now())));
     let mut stop = pin!(stop);
     let mut stopping = false;
-    Ok(core::future::poll_fn(|cx| {
+    core::future::poll_fn(|cx| {
         if !stopping && stop.as_mut().poll(cx).is_ready() {
             stopping = true;
             driver.release(clock.now());
@@ -71,7 +85,7 @@ where
         cx.waker().wake_by_ref();
         Poll::Pending
     })
-    .await)
+    .await
 }
 
 /// Nothing more can be done now: sleep until the next deadline.

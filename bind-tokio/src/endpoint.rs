@@ -6,14 +6,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coap_tcp_app::Role;
-use coap_tcp_core::{Closed, Config, ConfigError, Instant, Session, Slot};
+use coap_tcp_app::{Counters, Driver, Role};
+use coap_tcp_core::{Closed, Config, ConfigError, Instant, Session, Slot, Stats};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
 
 use crate::coap::Coap;
-use crate::drive::{Clock, drive};
+use crate::drive::{Clock, run};
 use crate::handle::Handle;
 use crate::layer::Layer;
 use crate::service::Service;
@@ -26,6 +26,7 @@ pub struct Endpoint {
     connect_timeout: Duration,
     max_connections: usize,
     body_limit: usize,
+    counters: Arc<Counters>,
 }
 
 impl Endpoint {
@@ -38,6 +39,7 @@ impl Endpoint {
             connect_timeout: Duration::from_secs(10),
             max_connections: 10_000,
             body_limit: 1024 * 1024,
+            counters: Arc::default(),
         }
     }
 
@@ -71,6 +73,11 @@ impl Endpoint {
     /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What has been ignored, refused or given up on all its connections, and on those of its clones.
+    pub fn stats(&self) -> Stats {
+        self.counters.snapshot()
     }
 
     /// Whether connections can be made with the configuration.
@@ -132,8 +139,11 @@ impl Endpoint {
         L: Layer,
         F: Future<Output = ()>,
     {
-        let (config, clock) = (self.config.clone(), self.clock);
-        async move { drive(io, role, &config, clock, layer, stop).await }
+        let (config, clock, counters) = (self.config.clone(), self.clock, self.counters.clone());
+        async move {
+            let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters);
+            Ok(run(io, driver, clock, stop).await)
+        }
     }
 
     /// Listens for TCP connections without TLS (`coap+tcp`).

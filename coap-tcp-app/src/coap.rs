@@ -1,6 +1,7 @@
 //! The CoAP layer: a [`Service`] for the peer's requests, a [`Handle`] for ours.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Context;
 
 use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
@@ -377,6 +378,10 @@ impl<S: Service> Layer for Coap<S> {
         let waits = self.go_on(now, peer) || self.send_commands(&shared, now, peer);
         shared.let_in();
         self.send_notifications(now, &shared, peer) || waits
+    }
+
+    fn take_skipped(&mut self) -> u64 {
+        self.link.existing().map_or(0, |shared| shared.skipped.swap(0, Ordering::Relaxed))
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

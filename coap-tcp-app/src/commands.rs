@@ -33,6 +33,8 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<Commands>,
+    /// Notifications replaced by newer ones, not counted yet.
+    pub(crate) skipped: AtomicU64,
 }
 
 /// What waits for the connection's task.
@@ -78,7 +80,7 @@ pub(crate) struct Watch {
 
 impl Shared {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default() })
+        Arc::new(Self { state: Mutex::default(), skipped: AtomicU64::new(0) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Commands> {

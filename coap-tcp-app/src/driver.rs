@@ -1,11 +1,16 @@
 //! One connection on one byte stream: read, decide, write, say when to go on.
 
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use coap_tcp_core::{Buf, Closed, Config, ConfigError, Expired, Flow, Instant, SendError, Session, Shutdown};
+use coap_tcp_core::{
+    Buf, Closed, Config, ConfigError, Count, Event, Expired, Flow, Instant, SendError, Session, Shutdown,
+    Tally,
+};
 
-use crate::layer::{Layer, Slots};
+use crate::counters::Counters;
+use crate::layer::{Layer, Lent, Slots};
 use crate::pool::{Pooled, with_read_buffer};
 
 /// Which side opened the transport.
@@ -58,6 +63,9 @@ pub struct Driver<'c, L: Layer> {
     output_ended: bool,
     /// The layer knows that it is over.
     told: bool,
+    counters: Option<Arc<Counters>>,
+    /// Bytes at the front of `tx` that have been counted.
+    counted: usize,
 }
 
 impl<'c, L: Layer> Driver<'c, L> {
@@ -79,7 +87,16 @@ impl<'c, L: Layer> Driver<'c, L> {
             input_ended: false,
             output_ended: false,
             told: false,
+            counters: None,
+            counted: 0,
         })
+    }
+
+    /// Counts what happens on the connection, together with others.
+    #[must_use]
+    pub fn counting(mut self, counters: Arc<Counters>) -> Self {
+        self.counters = Some(counters);
+        self
     }
 
     /// One read, what follows from it, one flush. To be called when woken, when the moment of
@@ -173,12 +190,13 @@ impl<'c, L: Layer> Driver<'c, L> {
     }
 
     fn receive(&mut self, now: Instant, input: &[u8]) {
-        let Self { session, layer, tx, told, .. } = self;
-        let flow = session.receive(now, input, tx, |event, peer| {
+        let Self { session, layer, tx, told, counters, .. } = self;
+        let each = |event: Event<'_, L::Tag>, peer: &mut Lent<'_, '_, L::Tag>| {
             if !*told {
                 layer.handle_event(now, event, peer);
             }
-        });
+        };
+        let flow = session.receive_counting(now, input, tx, &mut counters.as_deref(), each);
         // An error has been noted by the session: it ends as `shutdown` says.
         if let Ok(Flow::Blocked(taken)) = flow {
             let _ = session.stash(input.get(taken..).unwrap_or_default(), tx);
@@ -190,11 +208,13 @@ impl<'c, L: Layer> Driver<'c, L> {
             if let Expired::Closed(_) = expired {
                 return;
             }
+            self.counters.as_deref().expired(&expired);
             self.layer.handle_expired(now, expired, &mut self.session.peer(&mut self.tx));
         }
     }
 
     fn flush(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> io::Result<()> {
+        self.count();
         let mut sent = 0;
         while !self.tx.as_slice().is_empty() {
             match io.poll_write(cx, self.tx.as_slice())? {
@@ -210,7 +230,8 @@ impl<'c, L: Layer> Driver<'c, L> {
         if self.unflushed {
             self.unflushed = io.poll_flush(cx)?.is_pending();
         }
-        let all_left = self.tx.as_slice().is_empty();
+        self.counted = self.tx.as_slice().len();
+        let all_left = self.counted == 0;
         let ends = self.session.shutdown() == Shutdown::AfterFlush;
         self.session.sent(now, sent, self.tx.as_slice().len());
         if ends && all_left && !self.unflushed && !self.output_ended {
@@ -219,9 +240,21 @@ impl<'c, L: Layer> Driver<'c, L> {
         Ok(())
     }
 
+    /// Counts what has been said since the last flush, and what has been left unsaid.
+    fn count(&mut self) {
+        if let Some(mut counters) = self.counters.as_deref() {
+            counters.said(self.tx.as_slice().get(self.counted..).unwrap_or_default());
+            match self.layer.take_skipped() {
+                0 => {}
+                skipped => counters.add(Count::SkippedNotifications, skipped),
+            }
+        }
+    }
+
     /// The last words have left, though the transport may linger.
     fn tell_end(&mut self, why: Closed) {
         if !core::mem::replace(&mut self.told, true) {
+            self.counters.as_deref().closed(why);
             let peer = self.session.peer(&mut self.tx);
             let mut pending = core::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag));
             self.layer.handle_closed(self.now, why, &mut pending);

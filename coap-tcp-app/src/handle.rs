@@ -213,6 +213,7 @@ impl Notifier {
         self.leave(|dirty| {
             if dirty.state.replace(draft).is_some() {
                 self.watch.skipped.fetch_add(1, Ordering::Relaxed);
+                self.shared.skipped.fetch_add(1, Ordering::Relaxed);
             }
         })
     }

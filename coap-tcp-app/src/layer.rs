@@ -37,6 +37,11 @@ pub trait Layer {
     fn handle_turn(&mut self, cx: &mut Context<'_>, now: Instant, peer: &mut Lent<'_, '_, Self::Tag>)
     -> bool;
 
+    /// Notifications that were not sent since newer ones came, since the last call: to be counted.
+    fn take_skipped(&mut self) -> u64 {
+        0
+    }
+
     /// The layer's next deadline.
     fn poll_timeout(&self) -> Option<Instant> {
         None

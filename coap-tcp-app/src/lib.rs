@@ -7,6 +7,7 @@
 mod bodies;
 pub mod coap;
 mod commands;
+pub mod counters;
 pub mod draft;
 pub mod driver;
 pub mod exchange;
@@ -18,6 +19,7 @@ mod transfer;
 
 pub use coap::Coap;
 pub use coap_tcp_core as core;
+pub use counters::Counters;
 pub use draft::{Draft, Received};
 pub use driver::{Driver, Role, Transport, Turn};
 pub use exchange::{RequestError, Tag};

@@ -70,7 +70,7 @@ pub enum Event<'f, T> {
     },
     /// The peer has aborted the connection; its payload says why, to a human.
     Aborted(Message<'f>),
-    /// Settled by the core itself; to be counted, no more.
+    /// Settled by the core itself; to be counted ([`Tally`](crate::Tally)), no more.
     Settled(Settled),
 }
 
@@ -117,6 +117,12 @@ pub enum Settled {
     AfterCancel,
     /// A request over our Max-Message-Size: answered 4.13 with Size1 (D-C-5).
     TooLarge,
+    /// A response over our Max-Message-Size that nobody waits for (D-E-1).
+    TooLargeUnmatched,
+    /// A request that the layer above has not touched: answered 5.01 (T-3.3-11).
+    Unserved,
+    /// A request whose answer was begun and came to nothing: answered 5.00.
+    AnswerFailed,
     /// A Pong of ours that had no room; the Ping counts as unanswered.
     PongDropped,
     /// Anything after the end: discarded unread (row 58).

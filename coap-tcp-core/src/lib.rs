@@ -10,6 +10,7 @@
 //! | [`Buf`] | bytes that are the caller's: [`Fixed`], [`Slice`], `Vec`, `BytesMut` |
 //! | [`wire`] | messages, options, codes, and nothing of connections |
 //! | [`uri`] | `coap+tcp://` to options and back |
+//! | [`Tally`], [`Stats`] | what was ignored, refused or given up, counted |
 //!
 //! # Two sessions, and no network
 //!
@@ -107,6 +108,7 @@ pub mod error;
 mod event;
 mod requests;
 mod session;
+mod stats;
 mod time;
 pub mod uri;
 #[cfg(feature = "alloc")]
@@ -126,6 +128,7 @@ pub use error::{Closed, ConfigError, Full, Malformed, SendError, Violation, Writ
 pub use event::{Event, Expired, Failure, Incoming, Refusal, Settings, Settled, Tagged};
 pub use requests::{Observer, RequestId, Slot, Slots, Ticket};
 pub use session::{Flow, Peer, Session};
+pub use stats::{Count, Stats, Tally};
 pub use time::Instant;
 pub use uri::Uri;
 #[cfg(feature = "alloc")]

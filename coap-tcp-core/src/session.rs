@@ -11,6 +11,7 @@ use crate::deframe::{Cut, Cutting, Deframer};
 use crate::error::{Closed, ConfigError, Full, SendError};
 use crate::event::{Event, Expired, Incoming};
 use crate::requests::{Observer, Slots, Ticket};
+use crate::stats::Tally;
 use crate::time::Instant;
 use crate::wire::Code;
 
@@ -100,27 +101,44 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
     pub fn receive<T: Buf + ?Sized>(
         &mut self,
         now: Instant,
+        input: &[u8],
+        tx: &mut T,
+        each: impl FnMut(Event<'_, S::Tag>, &mut Peer<'_, 'c, S, T>),
+    ) -> Result<Flow, Closed> {
+        self.receive_counting(now, input, tx, &mut (), each)
+    }
+
+    /// [`Session::receive`] that counts what comes.
+    pub fn receive_counting<T: Buf + ?Sized>(
+        &mut self,
+        now: Instant,
         mut input: &[u8],
         tx: &mut T,
+        tally: &mut impl Tally,
         mut each: impl FnMut(Event<'_, S::Tag>, &mut Peer<'_, 'c, S, T>),
     ) -> Result<Flow, Closed> {
         let given = input.len();
         let cutting = cutting(self.conn.config());
         let conn = &mut self.conn;
+        let mut settled = None;
         loop {
             if !conn.state().listens() {
                 return Ok(self.discard(now));
             }
-            let cut = self.rx.next_if(&mut input, &cutting, |code| conn.admits(code, tx));
-            let event = match cut {
-                Err(error) => Err(conn.handle_stream_error(error, tx)),
-                Ok(Cut::Nothing) => return Ok(self.drained(now, given > 0)),
-                Ok(Cut::Refused) => {
-                    self.frame_since = None;
-                    return Ok(Flow::Blocked(given - input.len()));
-                }
-                Ok(Cut::Frame(frame)) => conn.handle_frame(now, frame, tx),
-                Ok(Cut::Oversized { head, token }) => conn.handle_oversized(now, &head, token, tx),
+            let event = match settled.take() {
+                Some(settled) => Ok(Event::Settled(settled)),
+                None => match self.rx.next_if(&mut input, &cutting, |code| conn.admits(code, tx)) {
+                    Err(error) => Err(conn.handle_stream_error(error, tx)),
+                    Ok(Cut::Nothing) => return Ok(self.drained(now, given > 0)),
+                    Ok(Cut::Refused) => {
+                        self.frame_since = None;
+                        return Ok(Flow::Blocked(given - input.len()));
+                    }
+                    Ok(Cut::Frame(frame)) => {
+                        conn.handle_frame(now, frame, tx).inspect(|_| tally.frame(frame))
+                    }
+                    Ok(Cut::Oversized { head, token }) => conn.handle_oversized(now, &head, token, tx),
+                },
             };
             self.frame_since = None;
             let event = match event {
@@ -130,14 +148,13 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                     return Err(why);
                 }
             };
+            tally.event(&event);
             let request = match &event {
                 Event::Request(incoming) => Some(incoming.message()),
                 _ => None,
             };
             each(event, &mut Peer { conn, tx });
-            if let Some(message) = request {
-                conn.settle(message.token, tx);
-            }
+            settled = request.and_then(|message| conn.settle(message.token, tx));
         }
     }
 

@@ -5,7 +5,7 @@ use std::task::Poll;
 use bind_smoltcp::{Driver, Layer, Role};
 use coap_tcp_core::{
     Buf, Closed, Code, Config, ConfigError, Event, Fixed, Instant, OptionNumber, Peer, SendError, Slot,
-    Tagged,
+    Stats, Tagged,
 };
 use smoltcp::socket::tcp::{Socket, State};
 
@@ -99,11 +99,12 @@ pub(crate) struct Ours {
     pub(crate) driver: Driver<'static, Spill, Slots, Tx>,
     pub(crate) app: App,
     pub(crate) ended: Ended,
+    pub(crate) stats: Stats,
 }
 
 impl Ours {
     pub(crate) fn new(role: Role, app: App) -> Self {
-        Self { driver: driver(role, &CONFIG), app, ended: None }
+        Self { driver: driver(role, &CONFIG), app, ended: None, stats: Stats::new() }
     }
 }
 
@@ -114,7 +115,7 @@ pub(crate) fn driver(role: Role, config: &'static Config) -> Driver<'static, Spi
 impl Actor for Ours {
     fn act(&mut self, now: Instant, socket: &mut Socket<'static>) {
         if self.ended.is_none()
-            && let Poll::Ready(why) = self.driver.poll(now, socket, &mut self.app)
+            && let Poll::Ready(why) = self.driver.poll_counting(now, socket, &mut self.app, &mut self.stats)
         {
             self.ended = Some(why);
         }

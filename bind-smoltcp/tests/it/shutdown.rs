@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bind_smoltcp::Role;
 use coap_tcp_core::wire::Writer;
-use coap_tcp_core::{Closed, Code, Violation};
+use coap_tcp_core::{Closed, Code, Count, Violation};
 use smoltcp::socket::tcp::State;
 
 use crate::ours::{App, CONFIG, Ours, Raw};
@@ -141,4 +141,21 @@ fn an_attempt_that_is_given_up_frees_the_socket() {
     world.settle();
     assert_eq!(ended(&world), Some(Closed::Local));
     assert!(!world.a.socket().is_open());
+}
+
+/// Rows 1, 4 and 59 of the error matrix.
+#[test]
+fn h_what_is_refused_is_counted_where_the_user_lends_counters() {
+    let mut world = against(Raw { say: b"GET / HTTP/1.1\r\n".to_vec(), ..Raw::default() });
+    world.advance(Duration::from_secs(10));
+    assert_eq!(ended(&world), Some(Closed::Violation(Violation::NotCsmFirst)));
+    let counted: Vec<_> = world.a.actor.stats.iter().filter(|&(_, n)| n > 0).collect();
+    assert_eq!(counted, [(Count::CsmMissing, 1)]);
+
+    let say = [frame(Code::CSM, &[]), frame(Code::GET, &[1]), frame(Code(0x08), &[2])].concat();
+    let mut world = against(Raw { say, end: true, ..Raw::default() });
+    world.advance(Duration::from_secs(10));
+    let stats = &world.a.actor.stats;
+    let counted = [Count::Csms, Count::Requests, Count::Eof].map(|count| stats.get(count));
+    assert_eq!(counted, [1, 2, 1]);
 }

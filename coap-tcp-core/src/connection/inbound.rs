@@ -273,7 +273,7 @@ impl<S: Slots> Connection<'_, S> {
             },
             Class::Success | Class::ClientError | Class::ServerError => {
                 let failed = self.find_ours(token).and_then(|(key, _)| self.failed(key, Failure::TooLarge));
-                Ok(failed.unwrap_or(Event::Settled(Settled::TooLarge)))
+                Ok(failed.unwrap_or(Event::Settled(Settled::TooLargeUnmatched)))
             }
             Class::Empty | Class::Signal | Class::Reserved => Err(Violation::TooLarge.into()),
         }

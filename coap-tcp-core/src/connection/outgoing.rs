@@ -6,8 +6,8 @@ use core::time::Duration;
 use super::state::State;
 use super::{Connection, Current};
 use crate::buf::Buf;
-use crate::error::{Closed, Full, SendError, WriteError};
-use crate::event::{Incoming, Refusal};
+use crate::error::{Closed, SendError, WriteError};
+use crate::event::{Incoming, Refusal, Settled};
 use crate::requests::{Asked, Held, Key, Observer, RequestId, Requests, Slots, Ticket};
 use crate::time::Instant;
 use crate::wire::{Code, Decimal, OptionNumber, Token, Writer, uint};
@@ -225,20 +225,22 @@ impl<'c, S: Slots> Connection<'c, S> {
     }
 
     /// Sees to it that the request just handled is not met with silence: 5.01 if nobody touched it
-    /// (T-3.3-11), 5.00 if an answer was begun and came to nothing.
-    pub fn settle<T: Buf + ?Sized>(&mut self, token: &[u8], tx: &mut T) {
-        let code = match core::mem::replace(&mut self.current, Current::None) {
-            Current::None => return,
-            _ if !self.state.listens() => return,
-            Current::Untouched => Code::NOT_IMPLEMENTED,
-            Current::Failed => Code::INTERNAL_SERVER_ERROR,
+    /// (T-3.3-11), 5.00 if an answer was begun and came to nothing. Tells which of the two.
+    pub fn settle<T: Buf + ?Sized>(&mut self, token: &[u8], tx: &mut T) -> Option<Settled> {
+        let (settled, code) = match core::mem::replace(&mut self.current, Current::None) {
+            Current::None => return None,
+            _ if !self.state.listens() => return None,
+            Current::Untouched => (Settled::Unserved, Code::NOT_IMPLEMENTED),
+            Current::Failed => (Settled::AnswerFailed, Code::INTERNAL_SERVER_ERROR),
         };
-        match Writer::new(tx, code, token).map(Writer::finish) {
-            Ok(_) => self.health.unsent = true,
+        if Writer::new(tx, code, token).map(Writer::finish).is_err() {
             // `admits` has kept room for this. Who gave it away to something else owes the peer an answer
             // that can no longer be given.
-            Err(Full) => drop(self.fail(Closed::OutOfMemory, tx)),
+            self.fail(Closed::OutOfMemory, tx);
+            return None;
         }
+        self.health.unsent = true;
+        Some(settled)
     }
 
     pub(super) fn say_too_large<T: Buf + ?Sized>(

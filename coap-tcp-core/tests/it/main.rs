@@ -14,3 +14,4 @@ mod requests;
 mod rig;
 mod signal;
 mod sizes;
+mod stats;

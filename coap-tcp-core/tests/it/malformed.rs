@@ -313,7 +313,7 @@ fn row_27_a_response_over_our_limit_fails_its_exchange_only() {
     rig.feed_bytes(&frame(Code::CONTENT, &token, &[], &vec![0xAA; 2000])).unwrap();
     assert_eq!(rig.heard(), ["failed 77 TooLarge"]);
     rig.feed_bytes(&frame(Code::CONTENT, &token, &[], &vec![0xAA; 2000])).unwrap();
-    assert_eq!(rig.heard(), ["settled TooLarge"]);
+    assert_eq!(rig.heard(), ["settled TooLargeUnmatched"]);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn o_3_1_1_asking_twice_for_one_request_is_one_entry() {
     let Rig { session, tx, now, .. } = &mut rig;
     session
         .receive(*now, &frame(Code::GET, &[1], &[(OBSERVE, b"")], b""), tx, |event, peer| {
-            let coap_tcp_core::Event::Request(incoming) = event else { panic!() };
+            let coap_tcp_core::Event::Request(incoming) = event else { return };
             assert_eq!(peer.conn.observe(&incoming), peer.conn.observe(&incoming));
         })
         .unwrap();
@@ -173,7 +173,7 @@ fn a_limit_to_the_observers() {
         [frame(Code::GET, &[1], &[(OBSERVE, b"")], b""), frame(Code::GET, &[2], &[(OBSERVE, b"")], b"")];
     session
         .receive(*now, &two.concat(), tx, |event, peer| {
-            let coap_tcp_core::Event::Request(incoming) = event else { panic!() };
+            let coap_tcp_core::Event::Request(incoming) = event else { return };
             outcomes.push(peer.conn.observe(&incoming).err());
         })
         .unwrap();

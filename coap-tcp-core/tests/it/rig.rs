@@ -7,7 +7,7 @@ use coap_tcp_core::buf::Buf;
 use coap_tcp_core::wire::{Prefix, head};
 use coap_tcp_core::{
     Closed, Code, Config, Event, Expired, Flow, Instant, Message, Observer, OptionNumber, Peer, Session,
-    Shutdown, Slot, Slots, Ticket,
+    Shutdown, Slot, Slots, Stats, Tally, Ticket,
 };
 
 /// What the server on top has understood of an option.
@@ -135,6 +135,11 @@ impl App {
                 answer.finish().unwrap();
             }
             b"silent" => {}
+            // The code is a byte of the path.
+            b"says" => {
+                let code = incoming.path().nth(1).and_then(|code| code.first()).copied().unwrap();
+                peer.respond(&incoming, Code(code)).and_then(|answer| answer.finish()).unwrap();
+            }
             b"forgets" => drop(peer.respond(&incoming, Code::CONTENT)),
             b"big" => {
                 let size = incoming.query().next().unwrap_or_default();
@@ -161,6 +166,8 @@ pub struct Rig {
     pub tx: Vec<u8>,
     pub now: Instant,
     pub app: App,
+    /// Of all that the rig has seen but the end, and of what has left.
+    pub stats: Stats,
 }
 
 impl Rig {
@@ -180,7 +187,7 @@ impl Rig {
             true => Session::accept(config, Vec::new(), Vec::new(), now, &mut tx).unwrap(),
             false => Session::initiate(config, Vec::new(), Vec::new(), now, &mut tx).unwrap(),
         };
-        Self { session, tx, now, app: App::default() }
+        Self { session, tx, now, app: App::default(), stats: Stats::new() }
     }
 
     /// Both CSMs exchanged, nothing in `tx`, nothing in the log.
@@ -193,6 +200,7 @@ impl Rig {
         rig.feed("00 E1").unwrap();
         rig.flush();
         rig.app.log.clear();
+        rig.stats = Stats::new();
         rig
     }
 
@@ -201,13 +209,14 @@ impl Rig {
     }
 
     pub fn feed_bytes(&mut self, bytes: &[u8]) -> Result<Flow, Closed> {
-        let Self { session, tx, now, app } = self;
-        session.receive(*now, bytes, tx, |event, peer| app.on(event, peer))
+        let Self { session, tx, now, app, stats } = self;
+        session.receive_counting(*now, bytes, tx, stats, |event, peer| app.on(event, peer))
     }
 
     /// All that waits leaves.
     pub fn flush(&mut self) -> Vec<u8> {
         let out = std::mem::take(&mut self.tx);
+        self.stats.said(&out);
         self.session.sent(self.now, out.len(), 0);
         out
     }
@@ -241,6 +250,7 @@ impl Rig {
     pub fn due(&mut self) -> Vec<Expired<u32>> {
         let mut expired = Vec::new();
         while let Some(one) = self.session.handle_timeout(self.now, &mut self.tx) {
+            self.stats.expired(&one);
             expired.push(one);
             assert!(expired.len() < 1000, "no end: {expired:?}");
         }

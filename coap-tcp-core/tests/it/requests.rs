@@ -128,6 +128,34 @@ fn row_20_x_2_2_2_a_legal_token_that_cannot_be_kept_is_5_03() {
     assert_eq!(rig.ended(), None);
 }
 
+#[test]
+fn x_5_1_1_long_tokens_pin_no_memory() {
+    let mut rig = Rig::open_with(Config::new().token_length(1000));
+    for token in [8, 9, 300, 1000] {
+        let token = vec![7; token];
+        feed(&mut rig, Code::GET, &token, &[(11, b"later")]);
+        feed(&mut rig, Code::GET, &token, &[(6, b""), (11, b"obs")]);
+        feed(&mut rig, Code::PING, &token, &[(2, b"")]);
+    }
+    // A slot has room for 8 bytes of token, as before RFC 8974: what is longer is answered at once or not at all.
+    let conn = rig.session.conn();
+    assert_eq!((conn.owed(), conn.observers()), (1, 1));
+    const { assert!(size_of::<coap_tcp_core::Slot<()>>() <= 48) };
+    let said = rig.flush();
+    let answers: Vec<_> = crate::rig::frames(&said)
+        .iter()
+        .map(|answer| {
+            let answer = Message::parse(answer).unwrap();
+            (answer.code, answer.token.len(), answer.options().count())
+        })
+        .collect();
+    // The first Pong is held: something is owed. The others come without Custody.
+    let kept = [(Code::CONTENT, 8, 1)];
+    let refused = [9, 300, 1000]
+        .map(|n| [(Code::SERVICE_UNAVAILABLE, n, 0), (Code::CONTENT, n, 0), (Code::PONG, n, 0)]);
+    assert_eq!(answers, [&kept[..], &refused.concat()].concat());
+}
+
 /// C-5.4.1-3.
 #[test]
 fn row_47_a_critical_option_in_a_response_fails_its_exchange_only() {

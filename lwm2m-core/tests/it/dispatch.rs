@@ -54,7 +54,7 @@ fn dm_12_without_accept_the_device_chooses() {
     assert_eq!(uint(&device.ask(&get("/3/0", None)), OptionNumber::CONTENT_FORMAT), Some(112));
 }
 
-/// Every row asks for something in one wrong way, or in two of which the first counts (DM-4).
+/// Every row asks for something in one wrong way, or in two of which the first counts (DM-4). With row-36: 4.06.
 #[test]
 fn dm_3_dm_4_dm_6_dm_10_to_15_err_30_to_36_what_is_wrong_decides_the_code() {
     let mut device = Device::registered();

@@ -75,6 +75,7 @@ fn reg_30_sec_31_a_register_gets_a_location_of_its_own() {
     assert_eq!(host.registry.iter().count(), 2);
 }
 
+/// With row-37: 4.15.
 #[test]
 fn reg_3_to_29_err_10_to_14_what_is_wrong_decides_the_code() {
     let mut host = Host::new(Config::new().max_payload(200).max_links(3));

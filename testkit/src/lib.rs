@@ -4,7 +4,7 @@
 //! anything that is a [`rig::Rig`]: the core alone ([`core_rig`]) or an adapter. [`conformance`] makes one
 //! named test of each script. [`sim`] is a world with a clock of its own, for what is too long for a script.
 //! [`fuzz`] holds the bodies of the fuzz targets, which also run as tests. [`model`] is the slow and obvious
-//! codec that the fast one is compared with.
+//! codec that the fast one is compared with. [`probe`] judges any other implementation from outside.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -20,6 +20,7 @@ pub mod model;
 pub mod pipe;
 pub mod pipe_rig;
 pub mod player;
+pub mod probe;
 pub mod rig;
 pub mod rng;
 pub mod script;

@@ -35,7 +35,9 @@ mod spec;
 mod step;
 mod words;
 
+pub(crate) use parse::is_requirement;
 pub use parse::{Run, Script, load};
 pub use setup::{Role, Setup};
 pub use spec::{Names, Spec};
 pub use step::{Behaviour, Command, Expected, Line, Said, Step};
+pub(crate) use words::{key_value, words};

@@ -76,7 +76,7 @@ impl Script {
 }
 
 /// `T-3.3-6`, `D-C-1`, `F-14`, `V05`, `ST4`, `row-58`.
-fn is_requirement(word: &str) -> bool {
+pub(crate) fn is_requirement(word: &str) -> bool {
     let letters = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
     let rest = word.get(letters.len()..).unwrap_or_default();
     let coded = word.split_once('-').is_some_and(|(family, rest)| {

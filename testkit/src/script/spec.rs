@@ -31,7 +31,7 @@ enum Value {
 
 impl Spec {
     /// Reads the words of a message: its code first.
-    pub(super) fn parse(words: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         let (first, words) = words.split_first().ok_or("a message begins with its code")?;
         let mut spec = Self {
             code: code(first)?,

@@ -144,7 +144,7 @@ impl Step {
 }
 
 impl Said {
-    fn parse(words: &[String]) -> Result<Self, String> {
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         match words.split_first() {
             Some((raw, digits)) if raw == "raw" => {
                 let bytes: Result<Vec<_>, _> = digits.iter().map(|digits| hex(digits)).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Cuts a line into words. Quotes keep spaces together and stay where they are; `#` at the start of a word
 /// begins a comment.
-pub(super) fn words(line: &str) -> Result<Vec<String>, String> {
+pub(crate) fn words(line: &str) -> Result<Vec<String>, String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for c in line.chars() {
         match c {
@@ -31,7 +31,7 @@ pub(super) fn words(line: &str) -> Result<Vec<String>, String> {
 }
 
 /// `key=value`, or a key alone.
-pub(super) fn key_value(word: &str) -> (&str, Option<&str>) {
+pub(crate) fn key_value(word: &str) -> (&str, Option<&str>) {
     match word.split_once('=') {
         Some((key, value)) => (key, Some(value)),
         None => (word, None),

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use coap_tcp_core::Instant;
+use coap_tcp_app::tune;
+use coap_tcp_core::{Advice, Instant};
 use mio::net::{TcpListener, TcpStream};
 
 /// Before the next attempt when there were no files or no memory for a connection.
@@ -38,12 +39,12 @@ impl<'c, S, L> Door<'c, S, L> {
     }
 
     /// The next that has come, or when to look again.
-    pub(crate) fn next(&mut self, now: Instant) -> Result<(S, L), Accepting> {
+    pub(crate) fn next(&mut self, now: Instant, advice: &Advice) -> Result<(S, L), Accepting> {
         loop {
             match self.listener.accept() {
                 Ok((stream, address)) => {
                     // It has gone again already, then.
-                    if stream.set_nodelay(true).is_ok() {
+                    if tune(&stream, advice).is_ok() {
                         return Ok((self.welcome)(stream, address));
                     }
                 }

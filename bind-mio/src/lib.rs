@@ -6,8 +6,12 @@ mod block;
 mod clock;
 mod door;
 mod line;
+#[cfg(feature = "lwm2m")]
+pub mod lwm2m;
+mod places;
 mod reactor;
 mod stream;
+mod task;
 mod wake;
 
 pub use block::block_on;
@@ -20,3 +24,4 @@ pub use coap_tcp_app::{
 pub use coap_tcp_core as core;
 pub use reactor::{Reactor, Remote};
 pub use stream::Stream;
+pub use task::Attend;

@@ -5,18 +5,21 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Context;
 use std::time::Duration;
 
-use coap_tcp_app::{Counters, Driver, Layer, Role, Turn};
-use coap_tcp_core::{Config, Instant, Stats, Wheel};
+use coap_tcp_app::{Counters, Layer, Role, Turn, check, tune};
+use coap_tcp_core::{Advice, Config, Instant, Stats};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 use crate::clock::Clock;
 use crate::door::{Accepting, Door};
-use crate::line::Line;
+use crate::line::{Line, Terms};
+use crate::places::Places;
 use crate::stream::Stream;
-use crate::wake::{Alarm, Bell};
+use crate::task::{Attend, Task};
+use crate::wake::{Alarm, Bell, Who};
 
 /// Tokens below are places of connections.
 const ALARM: Token = Token(usize::MAX);
@@ -28,20 +31,18 @@ const DOOR: Token = Token(usize::MAX - 1);
 /// [`Reactor::run`] does it all. Whoever has a loop or a clock of their own calls [`Reactor::wait`] and
 /// [`Reactor::turn`] instead, again and again.
 pub struct Reactor<'c, L: Layer, S = TcpStream> {
-    config: &'c Config,
+    terms: Terms<'c>,
     poll: Poll,
     events: Events,
-    places: Vec<Option<Box<Line<'c, L, S>>>>,
-    free: Vec<u32>,
+    lines: Places<Line<'c, L, S>>,
+    tasks: Places<Task<'c, Self>>,
     max_connections: usize,
-    wheel: Wheel,
-    /// Connections to be looked after.
-    list: Vec<u32>,
+    connect_timeout: Duration,
+    advice: Advice,
     doors: Vec<Door<'c, S, L>>,
     accepting: Accepting,
     alarm: Arc<Alarm>,
     calls: Arc<Calls<'c, L, S>>,
-    counters: Arc<Counters>,
     stopping: bool,
 }
 
@@ -60,27 +61,27 @@ impl<'c, L: Layer, S> Calls<'c, L, S> {
 }
 
 impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
-    /// Without connections. At most 1,000,000 will be accepted.
+    /// Without connections. At most 1,000,000 will be accepted, and one that it opens has 10 s to stand.
     ///
     /// # Errors
-    /// When the system has no means for it.
+    /// When the system has no means for it, or the configuration cannot work.
     pub fn new(config: &'c Config) -> io::Result<Self> {
+        check(config).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let poll = Poll::new()?;
         let alarm = Arc::new(Alarm::new(mio::Waker::new(poll.registry(), ALARM)?));
         Ok(Self {
-            config,
+            terms: Terms { config, counters: Arc::default() },
             poll,
             events: Events::with_capacity(1024),
-            places: Vec::new(),
-            free: Vec::new(),
+            lines: Places::new(),
+            tasks: Places::new(),
             max_connections: 1_000_000,
-            wheel: Wheel::new(),
-            list: Vec::new(),
+            connect_timeout: Duration::from_secs(10),
+            advice: Advice::acceptor(config),
             doors: Vec::new(),
             accepting: Accepting::Waits,
             alarm,
             calls: Arc::new(Calls { waiting: Mutex::default(), stop: AtomicBool::new(false) }),
-            counters: Arc::default(),
             stopping: false,
         })
     }
@@ -95,13 +96,36 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     /// Counts into these: where several reactors count together.
     #[must_use]
     pub fn counting(mut self, counters: Arc<Counters>) -> Self {
-        self.counters = counters;
+        self.terms.counters = counters;
         self
     }
 
     /// What has been ignored, refused or given up on all its connections.
     pub fn stats(&self) -> Stats {
-        self.counters.snapshot()
+        self.terms.counters.snapshot()
+    }
+
+    /// For a transport that it opens to stand; 10 s.
+    #[must_use]
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Has TCP probe idle connections, from now on, after so long. Off: two hours, as is usual, are too late for
+    /// a NAT, and the configuration's keep-alive proves more (K-4.3-4, F-31).
+    #[must_use]
+    pub const fn tcp_keep_alive(mut self, after: Duration) -> Self {
+        self.advice.keep_alive = Some(after);
+        self
+    }
+
+    /// Has TCP give up, from now on, when sent bytes are not acknowledged for so long (TCP_USER_TIMEOUT; only
+    /// where the system has it). Off: its own limit holds (F-31).
+    #[must_use]
+    pub const fn tcp_user_timeout(mut self, timeout: Duration) -> Self {
+        self.advice.user_timeout = Some(timeout);
+        self
     }
 
     /// Speaks to it from other threads.
@@ -109,9 +133,9 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
         Remote { alarm: self.alarm.clone(), calls: self.calls.clone() }
     }
 
-    /// Connections there are.
+    /// Connections there are, those being opened among them.
     pub fn len(&self) -> usize {
-        self.places.len() - self.free.len()
+        self.lines.len()
     }
 
     /// Whether there is no connection.
@@ -135,30 +159,33 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
         Ok(address)
     }
 
-    /// Speaks on a stream from now on; the first words go out in the next turn.
+    /// Speaks on a stream from now on, or, where we open it, from when it stands.
     ///
     /// # Errors
-    /// When mio cannot watch it, the configuration cannot work, or the reactor has been stopped.
+    /// When mio cannot watch it, or the reactor has been stopped.
     pub fn open(&mut self, now: Instant, role: Role, mut stream: S, layer: L) -> io::Result<()> {
         if self.stopping {
             return Err(io::Error::other("the reactor has been stopped"));
         }
-        let driver = Driver::new(role, self.config, layer, now).map_err(io::Error::other)?;
-        let driver = driver.counting(self.counters.clone());
-        let key = match self.free.last() {
-            Some(&key) => key,
-            None => u32::try_from(self.places.len()).map_err(io::Error::other)?,
-        };
+        let key = self.lines.next_key().ok_or(io::ErrorKind::OutOfMemory)?;
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, Token(key as usize), both)?;
-        let bell = Bell::new(key, &self.alarm);
-        let line = Some(Box::new(Line { driver, stream, bell, listed: false }));
-        match self.free.pop() {
-            Some(_) => self.places[key as usize] = line,
-            None => self.places.push(line),
-        }
-        self.enlist(key);
+        let bell = Bell::new(Who::Line(key), &self.alarm);
+        let line = match role {
+            Role::Initiator => Line::opening(stream, layer, now + self.connect_timeout),
+            Role::Acceptor => Line::accepted(&self.terms, stream, layer, now)?,
+        };
+        self.lines.insert(line, bell);
         Ok(())
+    }
+
+    /// Runs something beside the connections until it is over, or the reactor is stopped: it is called soon,
+    /// and then as it says. What opens connections again when they are lost is run so, for example.
+    pub fn attend(&mut self, task: impl FnMut(&mut Self, &mut Context<'_>, Instant) -> Attend + Send + 'c) {
+        // Nobody has so many that there is no place.
+        if let Some(key) = self.tasks.next_key() {
+            self.tasks.insert(Box::new(task), Bell::new(Who::Task(key), &self.alarm));
+        }
     }
 
     /// Waits until there is something to do, but not longer than `limit`.
@@ -166,18 +193,19 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     /// # Errors
     /// As the system says.
     pub fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        let limit = if self.list.is_empty() { limit } else { Some(Duration::ZERO) };
+        let quiet = self.lines.is_quiet() && self.tasks.is_quiet();
+        let limit = if quiet { limit } else { Some(Duration::ZERO) };
         match self.poll.poll(&mut self.events, limit) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let Self { events, places, list, accepting, .. } = self;
+        let Self { events, lines, accepting, .. } = self;
         for event in &*events {
             match event.token() {
                 ALARM => {}
                 DOOR if *accepting == Accepting::Waits => *accepting = Accepting::At(Instant::ZERO),
                 DOOR => {}
-                Token(key) => enlist(places, list, key as u32),
+                Token(key) => lines.enlist(key as u32),
             }
         }
         Ok(())
@@ -185,18 +213,23 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
 
     /// Does what there is to do, and once.
     pub fn turn(&mut self, now: Instant) {
-        self.alarm.take().into_iter().for_each(|key| self.enlist(key));
+        for who in self.alarm.take() {
+            match who {
+                Who::Line(key) => self.lines.handle_ring(key),
+                Who::Task(key) => self.tasks.handle_ring(key),
+            }
+        }
         let calls = core::mem::take(&mut *self.calls.lock());
         calls.into_iter().for_each(|call| call(self, now));
         if self.calls.stop.swap(false, Ordering::AcqRel) {
             self.stop(now);
         }
         self.accept(now);
-        while let Some(key) = self.wheel.advance(now) {
-            self.enlist(key);
-        }
-        for key in core::mem::take(&mut self.list) {
+        for key in self.lines.take_list(now) {
             self.look_after(key, now);
+        }
+        for key in self.tasks.take_list(now) {
+            self.run_task(key, now);
         }
     }
 
@@ -206,7 +239,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
             Accepting::At(at) => Some(at),
             Accepting::Waits | Accepting::Full => None,
         };
-        [self.wheel.next_deadline(), door].into_iter().flatten().min()
+        [self.lines.next_deadline(), self.tasks.next_deadline(), door].into_iter().flatten().min()
     }
 
     /// Waits and turns until [`Reactor::stop`] or [`Remote::stop`], and on until the last connection is over.
@@ -223,16 +256,13 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
         Ok(())
     }
 
-    /// Accepts no more, and releases all connections: what is owed is still answered, the peers close.
+    /// Accepts and attends no more, and releases all connections: what is owed is still answered, the peers close.
     pub fn stop(&mut self, now: Instant) {
         self.stopping = true;
         self.doors.clear();
-        for key in 0..self.places.len() {
-            if let Some(line) = self.places.get_mut(key).and_then(Option::as_mut) {
-                line.driver.release(now);
-                self.enlist(key as u32);
-            }
-        }
+        self.tasks = Places::new();
+        self.lines.for_each(|line| line.release(now));
+        self.lines.enlist_all();
     }
 
     fn accept(&mut self, now: Instant) {
@@ -247,7 +277,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
                     self.accepting = Accepting::Full;
                     break;
                 }
-                match door.next(now) {
+                match door.next(now, &self.advice) {
                     // What cannot be watched is dropped, and thereby closed.
                     Ok((stream, layer)) => drop(self.open(now, Role::Acceptor, stream, layer)),
                     Err(Accepting::Waits) => break,
@@ -262,22 +292,16 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     }
 
     fn look_after(&mut self, key: u32, now: Instant) {
-        let Some(place) = self.places.get_mut(key as usize) else {
+        let Some(line) = self.lines.get_mut(key) else {
             return;
         };
-        let Some(line) = place else {
-            return;
-        };
-        match line.turns(now) {
-            Turn::Again => self.enlist(key),
-            Turn::Rest(Some(at)) => self.wheel.set(key, at),
-            Turn::Rest(None) => drop(self.wheel.remove(key)),
+        match line.turn(|line, cx| line.turns(cx, &self.terms, now)) {
+            Turn::Again => self.lines.enlist(key),
+            Turn::Rest(until) => self.lines.rest(key, until),
             Turn::Closed(_) => {
                 // A failure to deregister leaves nothing behind: the stream goes.
-                let _ = self.poll.registry().deregister(&mut line.stream);
-                *place = None;
-                self.free.push(key);
-                self.wheel.remove(key);
+                let _ = self.poll.registry().deregister(&mut line.it.stream);
+                self.lines.remove(key);
                 if self.accepting == Accepting::Full {
                     self.accepting = Accepting::At(now);
                 }
@@ -285,27 +309,30 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
         }
     }
 
-    fn enlist(&mut self, key: u32) {
-        enlist(&mut self.places, &mut self.list, key);
-    }
-}
-
-fn enlist<L: Layer, S>(places: &mut [Option<Box<Line<'_, L, S>>>], list: &mut Vec<u32>, key: u32) {
-    if let Some(Some(line)) = places.get_mut(key as usize) {
-        if !core::mem::replace(&mut line.listed, true) {
-            list.push(key);
+    fn run_task(&mut self, key: u32, now: Instant) {
+        let Some(mut task) = self.tasks.lend(key) else {
+            return;
+        };
+        match task.turn(|task, cx| task(self, cx, now)) {
+            _ if self.stopping => {}
+            Attend::Wait(until) => {
+                self.tasks.put_back(key, task);
+                self.tasks.rest(key, until);
+            }
+            Attend::Over => self.tasks.remove(key),
         }
     }
 }
 
 impl<L: Layer> Reactor<'_, L> {
-    /// Opens a TCP connection. What is not connected in time ends like one whose peer says nothing.
+    /// Opens a TCP connection. What does not stand in time ends with
+    /// [`Closed::Transport`](coap_tcp_core::Closed::Transport).
     ///
     /// # Errors
     /// When the system refuses at once.
     pub fn connect(&mut self, now: Instant, to: SocketAddr, layer: L) -> io::Result<()> {
         let stream = TcpStream::connect(to)?;
-        stream.set_nodelay(true)?;
+        tune(&stream, &self.advice)?;
         self.open(now, Role::Initiator, stream, layer)
     }
 }

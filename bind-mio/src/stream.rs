@@ -9,11 +9,28 @@ use mio::event::Source;
 
 /// A non-blocking byte stream, such as [`mio::net::TcpStream`], or TLS over it.
 pub trait Stream: Read + Write + Source {
+    /// Whether what we have opened stands; asked again when mio has something to say of it. An error: it will
+    /// not. What stands from the start need not say so.
+    fn is_open(&self) -> io::Result<bool> {
+        Ok(true)
+    }
+
     /// Ends our direction. `WouldBlock`: not all that goes before has left.
     fn end_output(&mut self) -> io::Result<()>;
 }
 
 impl Stream for mio::net::TcpStream {
+    fn is_open(&self) -> io::Result<bool> {
+        match self.take_error()? {
+            Some(error) => Err(error),
+            None => match self.peer_addr() {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+                Err(error) => Err(error),
+            },
+        }
+    }
+
     fn end_output(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -47,13 +64,12 @@ impl<S: Stream> Transport for Asked<'_, S> {
     }
 }
 
-/// A stream that is not connected yet is one that is not ready: what it waits for has its deadline.
 fn ask<T>(mut try_it: impl FnMut() -> io::Result<T>) -> Poll<io::Result<T>> {
     loop {
         match try_it() {
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted => {}
-                io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected => return Poll::Pending,
+                io::ErrorKind::WouldBlock => return Poll::Pending,
                 _ => return Poll::Ready(Err(error)),
             },
             done => return Poll::Ready(done),

@@ -5,20 +5,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Wake;
 
-/// Connections to be looked after, and the means to have that noticed.
+/// What a reactor looks after, by its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Who {
+    Line(u32),
+    Task(u32),
+}
+
+/// Who is to be looked after, and the means to have that noticed.
 #[derive(Debug)]
 pub(crate) struct Alarm {
-    keys: Mutex<Vec<u32>>,
+    rung: Mutex<Vec<Who>>,
     waker: mio::Waker,
 }
 
 impl Alarm {
     pub(crate) const fn new(waker: mio::Waker) -> Self {
-        Self { keys: Mutex::new(Vec::new()), waker }
+        Self { rung: Mutex::new(Vec::new()), waker }
     }
 
-    pub(crate) fn take(&self) -> Vec<u32> {
-        core::mem::take(&mut *self.keys.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn take(&self) -> Vec<Who> {
+        core::mem::take(&mut *self.rung.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn ring(&self) -> io::Result<()> {
@@ -26,22 +33,28 @@ impl Alarm {
     }
 }
 
-/// The bell of one connection.
+/// The bell of one of them.
 #[derive(Debug)]
 pub(crate) struct Bell {
-    key: u32,
-    rung: AtomicBool,
+    who: Who,
+    /// It is among those to be looked after, here or with its reactor.
+    called: AtomicBool,
     alarm: Arc<Alarm>,
 }
 
 impl Bell {
-    pub(crate) fn new(key: u32, alarm: &Arc<Alarm>) -> Arc<Self> {
-        Arc::new(Self { key, rung: AtomicBool::new(false), alarm: alarm.clone() })
+    pub(crate) fn new(who: Who, alarm: &Arc<Alarm>) -> Arc<Self> {
+        Arc::new(Self { who, called: AtomicBool::new(false), alarm: alarm.clone() })
+    }
+
+    /// `false`: it was called before.
+    pub(crate) fn call(&self) -> bool {
+        !self.called.swap(true, Ordering::AcqRel)
     }
 
     /// Before it is looked after what it rang for.
     pub(crate) fn answer(&self) {
-        self.rung.store(false, Ordering::Release);
+        self.called.store(false, Ordering::Release);
     }
 }
 
@@ -51,8 +64,8 @@ impl Wake for Bell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.alarm.keys.lock().unwrap_or_else(PoisonError::into_inner).push(self.key);
+        if self.call() {
+            self.alarm.rung.lock().unwrap_or_else(PoisonError::into_inner).push(self.who);
             // Only a full pipe fails, and then the reactor will wake.
             let _ = self.alarm.ring();
         }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coap_tcp_app::{Counters, Driver, Role};
-use coap_tcp_core::{Closed, Config, ConfigError, Instant, Session, Slot, Stats};
+use coap_tcp_app::{Counters, Driver, Role, tune};
+use coap_tcp_core::{Advice, Closed, Config, ConfigError, Stats};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
@@ -27,14 +27,16 @@ pub struct Endpoint {
     max_connections: usize,
     body_limit: usize,
     counters: Arc<Counters>,
+    advice: Advice,
 }
 
 impl Endpoint {
     /// With 10 s to connect and at most 10,000 accepted connections at once.
     pub fn new(config: Config) -> Self {
-        let config = Arc::new(config);
+        let advice = Advice::acceptor(&config);
         Self {
-            config,
+            config: Arc::new(config),
+            advice,
             clock: Clock::start(),
             connect_timeout: Duration::from_secs(10),
             max_connections: 10_000,
@@ -65,6 +67,22 @@ impl Endpoint {
         self
     }
 
+    /// Has TCP probe idle connections after so long. Off: two hours, as is usual, are too late for a NAT, and
+    /// the configuration's keep-alive proves more (K-4.3-4, F-31).
+    #[must_use]
+    pub const fn tcp_keep_alive(mut self, after: Duration) -> Self {
+        self.advice.keep_alive = Some(after);
+        self
+    }
+
+    /// Has TCP give up when sent bytes are not acknowledged for so long (TCP_USER_TIMEOUT; only where the system
+    /// has it). Off: its own limit holds (F-31).
+    #[must_use]
+    pub const fn tcp_user_timeout(mut self, timeout: Duration) -> Self {
+        self.advice.user_timeout = Some(timeout);
+        self
+    }
+
     /// The clock that all its connections are told the time by.
     pub const fn clock(&self) -> Clock {
         self.clock
@@ -85,9 +103,7 @@ impl Endpoint {
     /// # Errors
     /// What every one of them would end with at once.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let (spill, mut tx) = (Vec::new(), Vec::new());
-        let slots: Vec<Slot<()>> = Vec::new();
-        Session::initiate(&self.config, spill, slots, Instant::ZERO, &mut tx).map(drop)
+        coap_tcp_app::check(&self.config)
     }
 
     /// Opens a TCP connection without TLS (`coap+tcp`) and drives it in a task of its own. `service` serves
@@ -106,7 +122,7 @@ impl Endpoint {
     /// Opens a TCP connection, ready for small messages (K-3.2.3-2).
     pub async fn tcp(&self, to: impl ToSocketAddrs) -> io::Result<TcpStream> {
         let stream = tokio::time::timeout(self.connect_timeout, TcpStream::connect(to)).await??;
-        stream.set_nodelay(true)?;
+        tune(&stream, &self.advice)?;
         Ok(stream)
     }
 
@@ -221,7 +237,7 @@ impl Listener {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            if stream.set_nodelay(true).is_err() {
+            if tune(&stream, &endpoint.advice).is_err() {
                 continue;
             }
             let mut stopped = stopped.clone();

@@ -37,6 +37,16 @@ pub trait Transport {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
+/// Whether connections can be made with a configuration.
+///
+/// # Errors
+/// What every one of them would end with at once.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    let (spill, mut tx) = (Vec::new(), Vec::new());
+    let slots: Slots<()> = Vec::new();
+    Session::initiate(config, spill, slots, Instant::ZERO, &mut tx).map(drop)
+}
+
 /// What came of a turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use = "it says what to wait for"]

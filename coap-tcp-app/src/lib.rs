@@ -16,14 +16,16 @@ pub mod layer;
 pub mod pool;
 pub mod service;
 mod transfer;
+mod tune;
 
 pub use coap::Coap;
 pub use coap_tcp_core as core;
 pub use counters::Counters;
 pub use draft::{Draft, Received};
-pub use driver::{Driver, Role, Transport, Turn};
+pub use driver::{Driver, Role, Transport, Turn, check};
 pub use exchange::{RequestError, Tag};
 pub use handle::{Deferred, Handle, Notifier, Observation};
 pub use layer::{Layer, Lent, Slots};
 pub use pool::{Pooled, buffer_bytes_in_use, set_buffer_budget};
 pub use service::{KNOWN_OPTIONS, NoService, Reply, Responding, Service};
+pub use tune::tune;

@@ -1,88 +1,55 @@
-//! An LwM2M device over TCP for the command line.
+//! An LwM2M device over TCP for the command line, on tokio.
 
-use core::time::Duration;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use std::future::{Future, pending};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bind_tokio::Endpoint;
-use bind_tokio::core::uri::{Scheme, Uri};
-use bind_tokio::lwm2m::core::objects::{self, Temperature};
-use bind_tokio::lwm2m::core::{Path, client, profile};
-use bind_tokio::lwm2m::{Device, DeviceEvent, DeviceHandle};
-use clap::Parser;
-
-/// Registers with an LwM2M server as a thermometer, serves it for a while, and de-registers.
-///
-/// Exit code 0 when the server has taken the De-register, 1 otherwise, 2 for bad arguments.
-#[derive(Parser)]
-struct Arguments {
-    /// coap+tcp://HOST[:PORT]
-    #[arg(long, value_name = "URI")]
-    server: String,
-    /// Endpoint name
-    #[arg(long, value_name = "NAME")]
-    endpoint: String,
-    /// Seconds that a registration holds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    lifetime: u32,
-    /// Seconds until it de-registers; without it, when interrupted
-    #[arg(long = "for", value_name = "SECONDS")]
-    duration: Option<u64>,
-}
-
-type Objects = (objects::Server, objects::Device<'static>, Temperature<'static>);
+use bind_tokio::lwm2m::core::profile;
+use bind_tokio::lwm2m::{Device, DeviceEvent};
+use demo::Runtime;
+use demo::lwm2m::{DeviceArguments, Thermometer, measure, random, show_device};
 
 fn main() -> ExitCode {
-    let arguments = match demo::arguments::<Arguments>() {
+    let arguments = match demo::arguments::<DeviceArguments>() {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    if arguments.endpoint.is_empty() {
-        return refuse("--endpoint is empty");
-    }
-    let (host, port) = match Uri::parse(&arguments.server) {
-        Ok(uri) if uri.scheme() == Scheme::CoapTcp => (uri.host().to_owned(), uri.port()),
-        Ok(_) => return refuse("only coap+tcp is spoken here"),
-        Err(error) => return refuse(&format!("{}: {error}", arguments.server)),
+    let thermometer = match arguments.thermometer() {
+        Ok(thermometer) => thermometer,
+        Err(error) => {
+            eprintln!("lwm2m-device: {error}");
+            return ExitCode::from(2);
+        }
     };
-    match run(&arguments, &host, port) {
+    match run(thermometer) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
 }
 
-fn refuse(why: &str) -> ExitCode {
-    eprintln!("lwm2m-device: {why}");
-    ExitCode::from(2)
-}
-
 #[tokio::main(flavor = "current_thread")]
-async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
-    let mut temperature = Temperature::new("Cel");
-    temperature.measure(20.0);
-    let objects = (
-        objects::Server::new(1, arguments.lifetime),
-        objects::Device { manufacturer: "Example Instruments", model: "T1", ..objects::Device::new() },
-        temperature,
-    );
-    // One name for the life of the process.
-    let name: &'static str = arguments.endpoint.clone().leak();
+async fn run(thermometer: Thermometer) -> bool {
+    let Thermometer { host, port, config, objects, duration } = thermometer;
     let endpoint = Endpoint::new(profile::DEVICE);
-    let seed = RandomState::new().build_hasher().finish();
-    let (device, handle, mut events) =
-        Device::new(endpoint.clone(), client::Config::new(name), objects, seed);
-    let connect = || {
-        let endpoint = endpoint.clone();
-        async move {
-            let stream = endpoint.tcp((host.trim_matches(['[', ']']), port)).await;
-            stream.inspect_err(|error| eprintln!("lwm2m-device: {host}:{port}: {error}"))
+    let (device, handle, mut events) = Device::new(endpoint.clone(), config, objects, random());
+    let connect = || async {
+        let stream = endpoint.tcp((host.as_str(), port)).await;
+        stream.inspect_err(|error| eprintln!("lwm2m-device: {host}:{port}: {error}"))
+    };
+    // Never ends: the device does.
+    let live = async {
+        tokio::select! {
+            () = measure(Tokio, &handle, duration) => {}
+            _ = tokio::signal::ctrl_c() => {}
         }
+        handle.deregister();
+        pending::<()>().await;
     };
     let mut left = false;
     let mut watch = |event| {
         left |= event == DeviceEvent::Deregistered;
-        show(event);
+        show_device(event);
     };
     tokio::select! {
         ended = device.run(connect) => {
@@ -90,7 +57,7 @@ async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
                 eprintln!("lwm2m-device: {error}");
             }
         }
-        () = live(arguments, &handle) => {}
+        () = live => {}
         () = async { while let Some(event) = events.recv().await { watch(event) } } => {}
     }
     while let Some(event) = events.try_recv() {
@@ -99,46 +66,15 @@ async fn run(arguments: &Arguments, host: &str, port: u16) -> bool {
     left
 }
 
-/// Measures once a second until it is time to go. Never ends: the device does.
-async fn live(arguments: &Arguments, handle: &DeviceHandle<Objects>) {
-    let end = async {
-        match arguments.duration {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
-            None => drop(tokio::signal::ctrl_c().await),
-        }
-    };
-    let measure = async {
-        let mut clock = tokio::time::interval(Duration::from_secs(1));
-        for n in 0_u32.. {
-            clock.tick().await;
-            let celsius = 20.0 + f64::from(n % 40) / 4.0;
-            handle.change(|objects| {
-                objects.2.measure(celsius);
-                Path::new(&[3303, 0, 5700]).unwrap_or(Path::ROOT)
-            });
-        }
-    };
-    tokio::select! {
-        () = end => {}
-        () = measure => {}
-    }
-    handle.deregister();
-    core::future::pending::<()>().await;
-}
+#[derive(Clone, Copy, Debug)]
+struct Tokio;
 
-fn show(event: DeviceEvent) {
-    match event {
-        DeviceEvent::Connected => println!("connected"),
-        DeviceEvent::Disconnected(why) => println!("disconnected: {why}"),
-        DeviceEvent::Registered => println!("registered"),
-        DeviceEvent::Updated => println!("updated"),
-        DeviceEvent::Failed(problem) => println!("failed: {problem:?}"),
-        DeviceEvent::Forgotten => println!("forgotten by the server"),
-        DeviceEvent::Deregistered => println!("deregistered"),
-        DeviceEvent::Served(served) => match served.operation {
-            Some(operation) => println!("{operation:?} {} {:?}", served.path, served.code),
-            None => println!("request {:?}", served.code),
-        },
-        _ => {}
+impl Runtime for Tokio {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod arguments;
+pub mod lwm2m;
 
 use std::collections::BTreeMap;
 use std::future::Future;

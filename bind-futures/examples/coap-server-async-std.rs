@@ -7,12 +7,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use async_std::net::TcpListener;
-use bind_futures::core::Config;
-use bind_futures::{AsyncIo, Coap, HalfClose, Role, drive};
+use bind_futures::core::Advice;
+use bind_futures::{AsyncIo, HalfClose, Server, tune};
 use clap::Parser;
 use demo::{Demo, Runtime};
-
-static CONFIG: Config = demo::config();
 
 /// Serves CoAP over TCP: /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the
 /// client back), and keeps whatever is PUT anywhere else.
@@ -40,17 +38,17 @@ fn main() -> ExitCode {
 async fn serve(listen: SocketAddr) -> io::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     println!("listening on coap+tcp://{}", listener.local_addr()?);
-    let (demo, timer) = (Demo::new(AsyncStd), AsyncIo::start());
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let stream = HalfClose::new(stream, |stream| stream.shutdown(Shutdown::Write));
-        let (layer, timer) = (Coap::new(demo.clone()), timer.clone());
-        let connection = async move {
-            let _ = drive(stream, Role::Acceptor, &CONFIG, timer, layer, pending()).await;
-        };
-        async_std::task::spawn(connection);
-    }
+    let config = demo::config();
+    let advice = Advice::acceptor(&config);
+    let server = Server::new(config, AsyncIo::start()).map_err(io::Error::other)?;
+    let accept = || async {
+        let (stream, address) = listener.accept().await?;
+        tune(&stream, &advice)?;
+        Ok((HalfClose::new(stream, |stream| stream.shutdown(Shutdown::Write)), address))
+    };
+    let demo = Demo::new(AsyncStd);
+    server.serve(accept, |_| demo.clone(), |task| drop(async_std::task::spawn(task)), pending()).await;
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug)]

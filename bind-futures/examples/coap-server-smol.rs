@@ -6,13 +6,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use bind_futures::core::Config;
-use bind_futures::{AsyncIo, Coap, Role, drive};
+use bind_futures::core::Advice;
+use bind_futures::{AsyncIo, Server, tune};
 use clap::Parser;
 use demo::{Demo, Runtime};
 use smol::net::TcpListener;
-
-static CONFIG: Config = demo::config();
 
 /// Serves CoAP over TCP: /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the
 /// client back), and keeps whatever is PUT anywhere else.
@@ -40,16 +38,17 @@ fn main() -> ExitCode {
 async fn serve(listen: SocketAddr) -> io::Result<()> {
     let listener = TcpListener::bind(listen).await?;
     println!("listening on coap+tcp://{}", listener.local_addr()?);
-    let (demo, timer) = (Demo::new(Smol), AsyncIo::start());
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let (layer, timer) = (Coap::new(demo.clone()), timer.clone());
-        let connection = async move {
-            let _ = drive(stream, Role::Acceptor, &CONFIG, timer, layer, pending()).await;
-        };
-        smol::spawn(connection).detach();
-    }
+    let config = demo::config();
+    let advice = Advice::acceptor(&config);
+    let server = Server::new(config, AsyncIo::start()).map_err(io::Error::other)?;
+    let accept = || async {
+        let (stream, address) = listener.accept().await?;
+        tune(&stream, &advice)?;
+        Ok((stream, address))
+    };
+    let demo = Demo::new(Smol);
+    server.serve(accept, |_| demo.clone(), |task| smol::spawn(task).detach(), pending()).await;
+    Ok(())
 }
 
 #[derive(Clone, Copy, Debug)]

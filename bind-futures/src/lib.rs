@@ -6,6 +6,9 @@
 mod async_io;
 mod drive;
 mod half_close;
+#[cfg(feature = "lwm2m")]
+pub mod lwm2m;
+mod server;
 mod timer;
 
 #[cfg(feature = "async-io")]
@@ -13,9 +16,10 @@ pub use async_io::AsyncIo;
 pub use coap_tcp_app::{
     Coap, Counters, Deferred, Draft, Driver, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier,
     Observation, Pooled, Received, Reply, RequestError, Responding, Role, Service, Slots, Tag,
-    buffer_bytes_in_use, set_buffer_budget,
+    buffer_bytes_in_use, set_buffer_budget, tune,
 };
 pub use coap_tcp_core as core;
 pub use drive::{drive, run};
 pub use half_close::HalfClose;
+pub use server::{Connection, Server};
 pub use timer::Timer;

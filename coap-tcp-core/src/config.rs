@@ -2,20 +2,8 @@
 
 use core::time::Duration;
 
+use crate::keep_alive::KeepAlive;
 use crate::wire::{Csm, OptionNumber};
-
-/// How the connection keeps itself alive while nothing else is said (F-5).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum KeepAlive {
-    /// Not at all.
-    Off,
-    /// Two bytes that nobody answers, when nothing was *sent* for so long: refreshes a NAT binding.
-    Empty(Duration),
-    /// A Ping, when nothing was *received* for so long: also proves that the peer lives. The connection ends
-    /// when no Pong, and nothing else, comes within `ping_timeout`.
-    Ping(Duration),
-}
 
 /// What happens to a message over our Max-Message-Size (D-C-5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +79,7 @@ pub struct Config {
     pub(crate) await_csm: bool,
     pub(crate) custody: bool,
     pub(crate) keep_alive: KeepAlive,
+    pub(crate) jitter: Option<u64>,
     pub(crate) tolerance: Tolerance,
     pub(crate) min_rate: u32,
     pub(crate) csm_timeout: Duration,
@@ -135,6 +124,7 @@ impl Config {
             await_csm: false,
             custody: true,
             keep_alive: KeepAlive::Off,
+            jitter: None,
             tolerance: Tolerance::DEFAULT,
             min_rate: 1000,
             csm_timeout: Duration::from_secs(30),
@@ -185,8 +175,12 @@ impl Config {
         /// Confirm Custody once all requests before the Ping are answered (T-5.4.1-2). Yes; a layer above
         /// that needs a say uses [`Connection::consent_custody`](crate::Connection::consent_custody).
         custody: bool;
-        /// Off.
+        /// Off. What it is worth: [`Config::detection_bound`].
         keep_alive: KeepAlive;
+        /// Shortens each keep-alive period by up to 20 %, from a random number of the caller's, so that devices that
+        /// began together do not speak together (F-6). Connections of one configuration differ by their moments. None:
+        /// every period is whole.
+        jitter: Option<u64>;
         /// Which deviations of the peer are borne.
         tolerance: Tolerance;
         /// Bytes a second that stretch `frame_timeout` for long frames. 1000.

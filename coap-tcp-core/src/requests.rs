@@ -179,6 +179,8 @@ pub(crate) struct Requests<S> {
     pub(crate) observers: u16,
     custody_ping: bool,
     held_pong: bool,
+    /// A request of ours has had its time, and no message has come since.
+    pub(crate) unanswered: bool,
 }
 
 impl<S: Slots> Requests<S> {
@@ -192,6 +194,7 @@ impl<S: Slots> Requests<S> {
             observers: 0,
             custody_ping: false,
             held_pong: false,
+            unanswered: false,
         }
     }
 

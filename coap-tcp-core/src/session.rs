@@ -123,6 +123,10 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         let mut settled = None;
         loop {
             if !conn.state().listens() {
+                // A sign of life still (T-5.4-6).
+                if given > 0 {
+                    conn.heard(now);
+                }
                 return Ok(self.discard(now));
             }
             let event = match settled.take() {

@@ -4,9 +4,9 @@ use super::Connection;
 use super::health::{Soonest, Why, after};
 use super::state::{Input, State};
 use crate::buf::Buf;
-use crate::config::KeepAlive;
 use crate::error::Closed;
 use crate::event::Expired;
+use crate::keep_alive::{KeepAlive, Rung};
 use crate::requests::{RequestId, Slots};
 use crate::time::Instant;
 
@@ -33,10 +33,11 @@ impl<S: Slots> Connection<'_, S> {
         }
         due.add(self.until, self.why_until());
         due.add(after(health.waiting.then_some(health.sent), config.write_timeout), Why::Write);
+        // Where a Ping goes unanswered nobody reads the last words either.
+        due.add(after(health.ping, config.ping_timeout), Why::Pong);
         if self.state == State::Closing {
             return due.get();
         }
-        due.add(after(health.ping, config.ping_timeout), Why::Pong);
         due.add(
             after(requests.custody_ping().map(|(sent, _)| sent), config.custody_timeout),
             Why::CustodyPong,
@@ -151,12 +152,13 @@ impl<S: Slots> Connection<'_, S> {
 
     fn expire_request(&mut self) -> Option<Expired<S::Tag>> {
         let (_, key) = self.requests.next_deadline()?;
+        self.requests.unanswered = true;
         self.requests.take_tag(key).map(|tag| Expired::Request(RequestId(key), tag))
     }
 
     fn say_keep_alive<T: Buf + ?Sized>(&mut self, now: Instant, tx: &mut T) -> Option<Expired<S::Tag>> {
         let said = match self.config.keep_alive {
-            KeepAlive::Ping(_) => self.ping(now, false, tx),
+            KeepAlive::Ping(_) | KeepAlive::Adaptive(_) => self.ping(now, false, tx),
             KeepAlive::Empty(_) | KeepAlive::Off => self.keep_alive(tx),
         };
         // Nothing was unsent, so `tx` was empty: a buffer without room for two bytes keeps nothing alive.
@@ -167,10 +169,11 @@ impl<S: Slots> Connection<'_, S> {
     /// Whatever came after the Ping is a sign of life as well (T-5.4-6).
     fn miss_pong(&mut self) -> Option<Expired<S::Tag>> {
         let sent = self.health.ping.take()?;
-        match self.health.received <= sent {
-            true => Some(Expired::Closed(self.end(Input::Gone, Closed::PingTimeout))),
-            false => Some(Expired::PongMissing),
+        if self.health.received <= sent {
+            return Some(Expired::Closed(self.end(Input::Gone, Closed::PingTimeout)));
         }
+        self.health.silence = Rung::NONE;
+        self.state.listens().then_some(Expired::PongMissing)
     }
 
     /// A held Pong goes out as soon as what it waits for is answered (T-5.4.1-5), and there is room.

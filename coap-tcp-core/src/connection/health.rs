@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::config::{Config, KeepAlive};
+use crate::config::Config;
+use crate::keep_alive::{KeepAlive, KeepAliveSearch, Rung};
 use crate::time::Instant;
 
 /// Which deadline comes next; for traces.
@@ -82,6 +83,9 @@ pub(super) struct Health {
     pub(super) ping: Option<Instant>,
     /// How long a Pong with Custody is held back at most, while one is.
     pub(super) hold_until: Option<Instant>,
+    /// The longest silence that a word of ours has ended since the last message came.
+    pub(super) silence: Rung,
+    pub(super) search: KeepAliveSearch,
 }
 
 impl Health {
@@ -94,12 +98,18 @@ impl Health {
             unasked: false,
             ping: None,
             hold_until: None,
+            silence: Rung::NONE,
+            search: KeepAliveSearch::new(),
         }
     }
 
     /// Bytes have left, or have not: `left` remain.
     pub(super) fn sent(&mut self, now: Instant, n: usize, left: usize) {
         let waiting = left > 0;
+        if n > 0 {
+            let since = self.received.max(self.sent).as_micros();
+            self.silence = self.silence.max(Rung::of(now.as_micros().saturating_sub(since)));
+        }
         if n > 0 || (waiting && !self.waiting) {
             self.sent = now;
         }
@@ -110,12 +120,27 @@ impl Health {
 
     /// When a keep-alive is due. While bytes wait none is: their own deadline judges the peer (T-5.4-4).
     pub(super) fn keep_alive_due(&self, config: &Config) -> Option<Instant> {
-        match config.keep_alive {
-            _ if self.unsent => None,
-            KeepAlive::Off => None,
-            KeepAlive::Empty(period) => Some(self.sent + period),
-            KeepAlive::Ping(_) if self.ping.is_some() => None,
-            KeepAlive::Ping(period) => Some(self.received + period),
+        let since = match config.keep_alive {
+            _ if self.unsent => return None,
+            KeepAlive::Off => return None,
+            KeepAlive::Empty(_) => self.sent,
+            KeepAlive::Ping(_) | KeepAlive::Adaptive(_) if self.ping.is_some() => return None,
+            KeepAlive::Ping(_) | KeepAlive::Adaptive(_) => self.received,
+        };
+        Some(config.keep_alive.due(self.search, since, config.jitter))
+    }
+
+    /// A Pong has come: what it ends was no silence too long (K-4.3-3).
+    pub(super) fn learn_from_pong(&mut self, config: &Config) {
+        if let KeepAlive::Adaptive(bounds) = &config.keep_alive {
+            self.search.note_success(self.silence, bounds);
+        }
+    }
+
+    /// The connection has ended with a word of ours unanswered.
+    pub(super) fn learn_from_death(&mut self, config: &Config) {
+        if let KeepAlive::Adaptive(bounds) = &config.keep_alive {
+            self.search.note_failure(self.silence, bounds);
         }
     }
 

@@ -6,6 +6,7 @@ use crate::buf::Buf;
 use crate::deframe::StreamError;
 use crate::error::{Closed, Violation};
 use crate::event::{Event, Failure, Incoming, Settings, Settled, Tagged};
+use crate::keep_alive::Rung;
 use crate::requests::{Asked, Held, Key, Observer, RequestId, Slots};
 use crate::time::Instant;
 use crate::wire::signal::has_custody;
@@ -37,7 +38,15 @@ impl<S: Slots> Connection<'_, S> {
         if !self.state.listens() {
             return Ok(Event::Settled(Settled::AfterEnd));
         }
-        self.judge(now, frame, tx).map_err(|why| self.fail(why, tx))
+        let event = self.judge(now, frame, tx);
+        self.break_silence();
+        event.map_err(|why| self.fail(why, tx))
+    }
+
+    /// A whole message has come: what was unanswered until now says nothing about the path any more.
+    const fn break_silence(&mut self) {
+        self.health.silence = Rung::NONE;
+        self.requests.unanswered = false;
     }
 
     fn judge<'f, T: Buf + ?Sized>(
@@ -221,10 +230,14 @@ impl<S: Slots> Connection<'_, S> {
         let key = Key::from_token(message.token, self.config.token_salt);
         if let Some((sent, key)) = self.requests.custody_ping().filter(|&(_, ours)| key == Some(ours)) {
             self.requests.take(key);
+            self.health.learn_from_pong(self.config);
             return Event::Pong { custody: has_custody(message), after: now.duration_since(sent) };
         }
         match self.health.ping.take_if(|_| message.token.is_empty()) {
-            Some(sent) => Event::Pong { custody: false, after: now.duration_since(sent) },
+            Some(sent) => {
+                self.health.learn_from_pong(self.config);
+                Event::Pong { custody: false, after: now.duration_since(sent) }
+            }
             None => Event::Settled(Settled::StrayPong),
         }
     }
@@ -256,6 +269,7 @@ impl<S: Slots> Connection<'_, S> {
         if !self.state.listens() {
             return Ok(Event::Settled(Settled::AfterEnd));
         }
+        self.break_silence();
         self.judge_oversized(head, token, tx).map_err(|why| self.fail(why, tx))
     }
 

@@ -16,6 +16,7 @@ use crate::buf::Buf;
 use crate::config::Config;
 use crate::error::{Closed, ConfigError, Full, Phrase, Violation, WriteError};
 use crate::event::Settings;
+use crate::keep_alive::KeepAliveSearch;
 use crate::requests::{Held, MAX_SLOTS, RequestId, Requests, Slots};
 use crate::time::Instant;
 use crate::wire::{Code, Decimal, Writer, abort};
@@ -169,6 +170,17 @@ impl<'c, S: Slots> Connection<'c, S> {
         self.consent = consent;
     }
 
+    /// What [`KeepAlive::Adaptive`](crate::KeepAlive) has learned so far, and before: to be kept when the connection
+    /// ends, and handed to the next one.
+    pub const fn keep_alive_search(&self) -> KeepAliveSearch {
+        self.health.search
+    }
+
+    /// Goes on where an earlier connection over the same path has left off. Without this the search is a new one.
+    pub const fn resume_keep_alive(&mut self, search: KeepAliveSearch) {
+        self.health.search = search;
+    }
+
     /// Forgets a request of ours. Its token stays unused, so a late answer will be
     /// [`Event::Unmatched`](crate::Event::Unmatched). For an observation the wire wants
     /// [`Connection::deregister`] first (O-7.4-1).
@@ -205,9 +217,23 @@ impl<'c, S: Slots> Connection<'c, S> {
     fn end(&mut self, input: Input, why: Closed) -> Closed {
         if self.state.listens() {
             self.closed = Some(why);
+            self.learn_from_end(why);
         }
         self.step(input, None);
         *self.closed.get_or_insert(why)
+    }
+
+    /// Whether the path has died of a silence too long (K-4.3-3): where the end of the stream came it has not, and
+    /// who closes because no answer came has the same reason to think so as a Ping without its Pong.
+    fn learn_from_end(&mut self, why: Closed) {
+        let died = match why {
+            Closed::PingTimeout | Closed::Transport | Closed::WriteTimeout => true,
+            Closed::Local | Closed::LocalAbort => self.requests.awaiting > 0 || self.requests.unanswered,
+            _ => false,
+        };
+        if died && !self.eof {
+            self.health.learn_from_death(self.config);
+        }
     }
 
     /// For inputs that no state refuses. A new state has its own deadline.

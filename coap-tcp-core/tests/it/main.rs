@@ -6,6 +6,7 @@
 mod closing;
 mod csm;
 mod deadlines;
+mod keep_alive;
 mod laws;
 mod malformed;
 mod observe;

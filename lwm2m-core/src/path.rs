@@ -4,6 +4,8 @@ use core::cmp::Ordering;
 use core::fmt;
 use core::str::FromStr;
 
+use coap_tcp_core::wire::Decimal;
+use coap_tcp_core::{Buf, Full};
 use thiserror::Error;
 
 /// Up to four identifiers from the root down (DM-3). Ten bytes, `Copy`.
@@ -110,6 +112,14 @@ impl Path {
         self.ids.get(..self.depth()).unwrap_or_default()
     }
 
+    /// Appends its text form, as `Display` gives it, or as much of it as there is room for.
+    pub(crate) fn append_to(self, buf: &mut dyn Buf) -> Result<(), Full> {
+        if self.depth == 0 {
+            return buf.append(b"/");
+        }
+        self.ids().iter().try_for_each(|id| append_id(*id, buf))
+    }
+
     /// The first identifier.
     pub fn object(&self) -> Option<u16> {
         self.ids().first().copied()
@@ -164,6 +174,12 @@ impl fmt::Debug for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Appends a slash and an identifier.
+pub(crate) fn append_id(id: u16, buf: &mut dyn Buf) -> Result<(), Full> {
+    buf.append(b"/")?;
+    buf.append(Decimal::new(id.into()).as_slice())
 }
 
 /// Reads a path byte by byte: the names of SenML come in pieces that may split a number (FMT-30).

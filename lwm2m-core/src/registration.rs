@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str;
 
+use coap_tcp_core::Buf;
+use coap_tcp_core::wire::Decimal;
 use thiserror::Error;
 
 use crate::version::{Version, VersionError};
@@ -125,40 +127,31 @@ impl<'a> Parameters<'a> {
         Ok(read)
     }
 
-    /// Hands each parameter to `each` as the text of one Uri-Query option, in the order of the fields.
+    /// Hands each parameter and its value, in the order of the fields, to `each`, which makes one Uri-Query option of the
+    /// two, with `=` between them where there is a value.
     ///
     /// Toward a 1.0 server queue mode is a letter of `b`, which then names UDP and SMS only and is left out when it would
     /// be empty (REG-8).
-    pub fn write<E>(&self, mut each: impl FnMut(fmt::Arguments<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn write<E>(&self, mut each: impl FnMut(Parameter, Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
         let legacy = self.version == Some(Version::V1_0);
-        if let Some(endpoint) = self.endpoint {
-            each(format_args!("ep={endpoint}"))?;
-        }
-        if let Some(lifetime) = self.lifetime {
-            each(format_args!("lt={lifetime}"))?;
-        }
-        if let Some(version) = self.version {
-            each(format_args!("lwm2m={version}"))?;
-        }
-        match self.binding {
-            Some(binding) if legacy => {
-                if let Some(mode) = binding.legacy_mode(self.queue) {
-                    each(format_args!("b={mode}"))?;
-                }
-            }
-            Some(binding) if !binding.is_empty() => each(format_args!("b={binding}"))?,
-            _ => {}
-        }
-        if self.queue && !legacy {
-            each(format_args!("Q"))?;
-        }
-        if let Some(sms) = self.sms {
-            each(format_args!("sms={sms}"))?;
-        }
-        if let Some(profile) = self.profile {
-            each(format_args!("pid={profile}"))?;
-        }
-        Ok(())
+        let lifetime = self.lifetime.map(|lifetime| Decimal::new(lifetime.into()));
+        let binding = self.binding.unwrap_or_default();
+        let letters = binding.letters();
+        let binding = match legacy {
+            true => binding.legacy_mode(self.queue).unwrap_or_default().as_bytes(),
+            false => letters.as_slice(),
+        };
+        let text = |text: Option<&'a str>| text.map(|text| Some(text.as_bytes()));
+        let all = [
+            (Parameter::Endpoint, text(self.endpoint)),
+            (Parameter::Lifetime, lifetime.as_ref().map(|digits| Some(digits.as_slice()))),
+            (Parameter::Version, text(self.version.map(Version::as_str))),
+            (Parameter::Binding, Some(Some(binding)).filter(|_| !binding.is_empty())),
+            (Parameter::Queue, (self.queue && !legacy).then_some(None)),
+            (Parameter::Sms, text(self.sms)),
+            (Parameter::Profile, text(self.profile)),
+        ];
+        all.into_iter().try_for_each(|(name, value)| value.map_or(Ok(()), |value| each(name, value)))
     }
 
     /// All but `b`, which cannot be understood before the version is known.

@@ -16,13 +16,13 @@ use lwm2m_core::{Path, profile};
 static CONFIG: Config = profile::DEVICE;
 const BUFFER: usize = 1152;
 
-/// CSM; 2.01 with /rd/a; GET /3/0 as TLV, GET /3 as SenML CBOR, GET /3303/0/5700 as text and observed; 2.04; 2.02.
+/// CSM; 2.01 with /rd/a; GET /3/0, GET /3, GET /3303/0/5700 observed, all as SenML CBOR; 2.04; 2.02.
 const SERVER: [&[u8]; 7] = [
     b"\x00\xe1",
     b"\x52\x41\x10\x00\x82rd\x01a",
-    b"\x71\x01\x01\xb13\x010\x62\x2d\x16",
+    b"\x61\x01\x01\xb13\x010\x61\x70",
     b"\x41\x01\x02\xb13\x61\x70",
-    b"\xd1\x01\x01\x03\x60\x543303\x010\x045700\x60",
+    b"\xd1\x02\x01\x03\x60\x543303\x010\x045700\x61\x70",
     b"\x02\x44\x30\x01",
     b"\x02\x42\x40\x01",
 ];

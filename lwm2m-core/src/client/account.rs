@@ -266,7 +266,8 @@ impl Account {
         self.accepted = self.told.lifetime;
         let lifetime = Duration::from_secs(self.told.lifetime.into());
         self.expires = Some(at + lifetime).filter(|_| !lifetime.is_zero());
-        let margin = config.update_margin.min(lifetime / 2);
+        let half = Duration::new((self.told.lifetime / 2).into(), self.told.lifetime % 2 * 500_000_000);
+        let margin = config.update_margin.min(half);
         let due = if self.news.any { Some(at) } else { self.expires.map(|expires| expires - margin) };
         self.step(Input::Taken, due);
     }

@@ -53,12 +53,14 @@ pub(super) fn check(
 /// The format of the answer to a Read without Accept: what the application chose if that fits, else by version
 /// (DM-12).
 pub(super) fn default_format(wanted: Option<ContentFormat>, legacy: bool, path: Path) -> ContentFormat {
-    match wanted.filter(|format| content::fits(*format, path)) {
-        Some(format) => format,
-        None if legacy && path.depth() == 4 => ContentFormat::TEXT,
-        None if legacy => ContentFormat::TLV,
-        None => ContentFormat::SENML_CBOR,
-    }
+    let by_version = match legacy {
+        true if path.depth() == 4 => ContentFormat::TEXT,
+        true => ContentFormat::TLV,
+        false => ContentFormat::SENML_CBOR,
+    };
+    let known = [ContentFormat::SENML_CBOR, ContentFormat::TLV, ContentFormat::TEXT];
+    let mut in_order = [wanted, Some(by_version)].into_iter().flatten().chain(known);
+    in_order.find(|format| content::fits(*format, path)).unwrap_or(by_version)
 }
 
 /// Writes the rest of a 2.05: options and values. `path` has been checked.

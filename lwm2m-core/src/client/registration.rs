@@ -1,24 +1,18 @@
 //! The registration interface as it is written (A.1, A.2) and answered (A.3).
 
-use core::fmt::{self, Write as _};
-
-use coap_tcp_core::wire::OptionNumber;
-use coap_tcp_core::{Buf, Code, Fixed, Instant, Message, Peer, RequestId, SendError, Slots};
+use coap_tcp_core::wire::{OptionNumber, Writer};
+use coap_tcp_core::{Buf, Code, Fixed, Full, Instant, Message, Peer, RequestId, SendError, Slots};
 
 use super::config::Config;
 use super::event::Op;
-use crate::content::{ContentFormat, WriteError, link};
+use crate::content::{ContentFormat, FORMATS, WriteError, link};
 use crate::objects::Objects;
-use crate::registration::Parameters;
+use crate::registration::{Parameter, Parameters};
 use crate::version::Version;
 
 /// What a Location-Path may need: one byte and its length for each segment. `/rd/` and an id of 60 characters fit;
 /// Leshan's takes 14.
 pub const LOCATION_CAPACITY: usize = 64;
-
-/// The formats that the client reads and writes, as a Register names them (REG-22).
-const FORMATS: &[ContentFormat] =
-    &[ContentFormat::TEXT, ContentFormat::OPAQUE, ContentFormat::SENML_CBOR, ContentFormat::TLV];
 
 /// Where a registration lives: the segments that the server named, byte for byte (REG-30).
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +77,7 @@ pub(super) fn register<S: Slots<Tag = Op>, T: Buf + ?Sized>(
     let mut request = peer.request(now, Code::POST)?.within(None);
     request.option(OptionNumber::URI_PATH, b"rd")?;
     request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
-    parameters.write(|parameter| {
-        query(parameter, |text| request.option(OptionNumber::URI_QUERY, text).map(drop))
-    })?;
+    parameters.write(|name, value| query(&mut request, name, value))?;
     request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
     request.finish(Op::Register)
 }
@@ -103,9 +95,7 @@ pub(super) fn update<S: Slots<Tag = Op>, T: Buf + ?Sized>(
     if changes.list {
         request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
     }
-    parameters.write(|parameter| {
-        query(parameter, |text| request.option(OptionNumber::URI_QUERY, text).map(drop))
-    })?;
+    parameters.write(|name, value| query(&mut request, name, value))?;
     if changes.list {
         request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
     }
@@ -132,21 +122,20 @@ fn list(objects: &dyn Objects, buf: &mut dyn Buf) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// One Uri-Query option, whose length is known only once it is there.
-fn query(
-    parameter: fmt::Arguments<'_>,
-    option: impl FnOnce(&[u8]) -> Result<(), coap_tcp_core::WriteError>,
+/// One Uri-Query option.
+fn query<T: Buf + ?Sized>(
+    request: &mut Writer<'_, T>,
+    name: Parameter,
+    value: Option<&[u8]>,
 ) -> Result<(), SendError> {
-    struct Line(Fixed<255>);
-    impl fmt::Write for Line {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.0.append(text.as_bytes()).map_err(|_| fmt::Error)
-        }
-    }
-    let mut line = Line(Fixed::new());
+    let equals: &[u8] = if value.is_some() { b"=" } else { b"" };
+    let mut line = Fixed::<255>::new();
+    let parts = [name.as_str().as_bytes(), equals, value.unwrap_or_default()];
     // More than an option of its kind can hold will fit no buffer.
-    line.write_fmt(parameter).map_err(|_| SendError::TooLarge { limit: 255 })?;
-    Ok(option(line.0.as_slice())?)
+    let fits = parts.into_iter().try_for_each(|part| line.append(part));
+    fits.map_err(|Full| SendError::TooLarge { limit: 255 })?;
+    request.option(OptionNumber::URI_QUERY, line.as_slice())?;
+    Ok(())
 }
 
 fn not_written(error: WriteError) -> SendError {

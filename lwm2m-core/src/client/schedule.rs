@@ -106,18 +106,31 @@ pub(super) struct Jitter(pub(super) u64);
 impl Jitter {
     /// Anything from zero to `most`.
     pub(super) fn up_to(&mut self, most: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = u128::from(mixed ^ (mixed >> 31));
-        let micros = (share * most.as_micros().min(u64::MAX.into())) >> 64;
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        part(most, self.share().into())
     }
 
     /// `delay` and up to `percent` of it more (REG-88).
     pub(super) fn stretch(&mut self, delay: Duration, percent: u8) -> Duration {
-        delay.saturating_add(self.up_to(delay.saturating_mul(percent.into()) / 100))
+        let share = u64::from(self.share() / 100) * u64::from(percent);
+        delay.saturating_add(part(delay, share))
     }
+
+    /// How many 2^32ths of something.
+    const fn share(&mut self) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed >> 32) as u32
+    }
+}
+
+/// `share` 2^32ths of a time, or of 17 years where it is longer; at most three times as much. Without a division, which
+/// a `Duration` makes of 64 bits: no small device has it.
+fn part(of: Duration, share: u64) -> Duration {
+    let seconds = of.as_secs().min(1 << 29) * share;
+    let fraction = (seconds & u64::from(u32::MAX)) * 1_000_000_000;
+    let nanos = (fraction >> 32) + ((u64::from(of.subsec_nanos()) * share) >> 32);
+    Duration::new(seconds >> 32, nanos as u32)
 }
 
 #[cfg(test)]

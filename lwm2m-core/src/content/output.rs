@@ -2,7 +2,10 @@
 
 use core::fmt;
 
+use coap_tcp_core::wire::Decimal;
 use coap_tcp_core::{Buf, Full};
+
+use crate::path::Path;
 
 /// A borrowed buffer. What it held before is never touched: all offsets come from [`Output::len`].
 pub(super) struct Output<'b>(&'b mut dyn Buf);
@@ -19,6 +22,16 @@ impl<'b> Output<'b> {
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
         self.0.append(bytes)
+    }
+
+    /// Appends decimal digits.
+    pub(super) fn number(&mut self, number: u64) -> Result<(), Full> {
+        self.append(Decimal::new(number).as_slice())
+    }
+
+    /// Appends a path as text.
+    pub(super) fn path(&mut self, path: Path) -> Result<(), Full> {
+        path.append_to(self.0)
     }
 
     /// Takes back what was appended beyond `len`.
@@ -53,14 +66,6 @@ impl<'b> Output<'b> {
 impl fmt::Write for Output<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.append(text.as_bytes()).map_err(|Full| fmt::Error)
-    }
-}
-
-impl minicbor::encode::Write for Output<'_> {
-    type Error = Full;
-
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        self.append(bytes)
     }
 }
 

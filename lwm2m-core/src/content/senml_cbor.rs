@@ -1,5 +1,6 @@
 //! SenML in CBOR (formats 112 and 322): records of names, values and times; FMT-30 to FMT-38.
 
+mod head;
 mod item;
 mod reader;
 mod writer;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use coap_tcp_core::{Buf, Fixed};
+
 use crate::version::Version;
 
 /// A transport; its discriminant is its bit in a [`Binding`].
@@ -117,6 +119,16 @@ impl Binding {
             (true, true, true) => Some("UQS"),
             (false, false, _) => None,
         }
+    }
+
+    /// The letters, in the order in which they are written.
+    pub(super) fn letters(self) -> Fixed<6> {
+        let mut letters = Fixed::new();
+        for transport in self.iter() {
+            // There are six transports.
+            let _ = letters.append(&[transport.letter() as u8]);
+        }
+        letters
     }
 }
 

@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -19,8 +20,11 @@ fn register<'a>(query: &'a str, strictness: &Strictness) -> Result<Parameters<'a
 
 fn written(parameters: &Parameters<'_>) -> Vec<String> {
     let mut all = Vec::new();
-    let done: Result<(), ()> = parameters.write(|query| {
-        all.push(query.to_string());
+    let done: Result<(), ()> = parameters.write(|name, value| {
+        all.push(match value {
+            Some(value) => format!("{name}={}", str::from_utf8(value).unwrap()),
+            None => name.to_string(),
+        });
         Ok(())
     });
     done.unwrap();
@@ -182,7 +186,7 @@ fn reg_50_an_update_changes_neither_endpoint_nor_version() {
 fn an_error_of_the_receiver_ends_the_writing() {
     let all = Parameters { endpoint: Some("a"), lifetime: Some(1), ..Parameters::default() };
     let mut calls = 0;
-    let refused = all.write(|_| {
+    let refused = all.write(|_, _| {
         calls += 1;
         Err("full")
     });

@@ -1,5 +1,5 @@
 //! The machines as a whole: no I/O, and time is a number.
-#![cfg(feature = "alloc")]
+#![cfg(all(feature = "alloc", feature = "default"))]
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 mod dispatch;

@@ -2,7 +2,7 @@
 
 use core::fmt::{Display, Write};
 
-use coap_tcp_core::Buf;
+use coap_tcp_core::{Buf, Full};
 
 use super::grammar;
 use super::objects::is_listable;
@@ -27,20 +27,24 @@ impl<'b> Writer<'b> {
 
     /// Begins a link to a node.
     pub fn link(&mut self, path: Path) -> Result<(), WriteError> {
-        let comma = if self.links == 0 { "" } else { "," };
-        self.out.atomically(|out| write!(out, "{comma}<{path}>")).map_err(|_| WriteError::Full)?;
+        let begin: &[u8] = if self.links == 0 { b"<" } else { b",<" };
+        self.out.atomically(|out| {
+            out.append(begin)?;
+            out.path(path)?;
+            out.append(b">")
+        })?;
         self.links += 1;
         Ok(())
     }
 
     /// Gives the link an attribute without a value.
     pub fn flag(&mut self, name: &str) -> Result<(), WriteError> {
-        self.append(name, format_args!(""))
+        self.append(name, |_| Ok(()))
     }
 
     /// Gives the link an attribute whose value is a number, a version or another word of letters, digits, `.` and `-`.
     pub fn attribute(&mut self, name: &str, value: impl Display) -> Result<(), WriteError> {
-        self.append(name, format_args!("={value}"))
+        self.append(name, |out| write!(out, "={value}").map_err(|_| Full))
     }
 
     /// Gives the link an attribute whose value is any text without control characters, in quotes.
@@ -48,7 +52,16 @@ impl<'b> Writer<'b> {
         if !value.bytes().all(grammar::is_quoted) {
             return Err(WriteError::Form);
         }
-        self.append(name, Quoted(value))
+        self.append(name, |out| {
+            out.append(b"=\"")?;
+            for byte in value.bytes() {
+                if matches!(byte, b'"' | b'\\') {
+                    out.append(b"\\")?;
+                }
+                out.append(&[byte])?;
+            }
+            out.append(b"\"")
+        })
     }
 
     /// The root link of a Register: the formats that the client reads and writes (REG-22).
@@ -58,8 +71,17 @@ impl<'b> Writer<'b> {
             links.quoted("rt", "oma.lwm2m")?;
             match formats {
                 [] => Ok(()),
-                [format] => links.attribute("ct", format.0),
-                _ => links.append("ct", Formats(formats)),
+                [format] => links.append("ct", |out| {
+                    out.append(b"=")?;
+                    out.number(format.0.into())
+                }),
+                _ => links.append("ct", |out| {
+                    for (at, format) in formats.iter().enumerate() {
+                        out.append(if at == 0 { b"=\"" } else { b" " })?;
+                        out.number(format.0.into())?;
+                    }
+                    out.append(b"\"")
+                }),
             }
         })
     }
@@ -81,7 +103,12 @@ impl<'b> Writer<'b> {
             let before = links.links;
             if version != ObjectVersion::V1_0 {
                 links.link(path)?;
-                links.attribute("ver", version)?;
+                links.append("ver", |out| {
+                    out.append(b"=")?;
+                    out.number(version.major.into())?;
+                    out.append(b".")?;
+                    out.number(version.minor.into())
+                })?;
             }
             let mut written = Ok(());
             instances(&mut |instance| {
@@ -95,14 +122,23 @@ impl<'b> Writer<'b> {
         })
     }
 
-    fn append(&mut self, name: &str, value: impl Display) -> Result<(), WriteError> {
+    fn append(
+        &mut self,
+        name: &str,
+        value: impl FnOnce(&mut Output<'_>) -> Result<(), Full>,
+    ) -> Result<(), WriteError> {
         if name.is_empty() || !name.bytes().all(grammar::is_name) {
             return Err(WriteError::Form);
         }
         if self.links == 0 {
             return Err(WriteError::Order);
         }
-        self.out.atomically(|out| write!(out, ";{name}{value}")).map_err(|_| WriteError::Full)
+        let written = self.out.atomically(|out| {
+            out.append(b";")?;
+            out.append(name.as_bytes())?;
+            value(out)
+        });
+        Ok(written?)
     }
 
     fn atomically(
@@ -116,35 +152,5 @@ impl<'b> Writer<'b> {
             self.links = links;
         }
         written
-    }
-}
-
-/// `="text"`, escaped.
-struct Quoted<'a>(&'a str);
-
-impl Display for Quoted<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("=\"")?;
-        for c in self.0.chars() {
-            if matches!(c, '"' | '\\') {
-                f.write_char('\\')?;
-            }
-            f.write_char(c)?;
-        }
-        f.write_char('"')
-    }
-}
-
-/// `="60 112"`.
-struct Formats<'a>(&'a [ContentFormat]);
-
-impl Display for Formats<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("=\"")?;
-        for (at, format) in self.0.iter().enumerate() {
-            let blank = if at == 0 { "" } else { " " };
-            write!(f, "{blank}{}", format.0)?;
-        }
-        f.write_char('"')
     }
 }

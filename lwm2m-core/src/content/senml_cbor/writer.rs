@@ -1,14 +1,12 @@
 //! Writes SenML record by record, without knowing how many will come.
 
-use core::fmt::{self, Write};
+use coap_tcp_core::wire::Decimal;
+use coap_tcp_core::{Buf, Fixed, Full};
 
-use coap_tcp_core::{Buf, Full};
-use minicbor::Encoder;
-
+use super::head::Head;
 use crate::content::output::Output;
-use crate::content::short::Short;
 use crate::content::values::{Values, WriteError};
-use crate::path::Path;
+use crate::path::{Path, append_id};
 use crate::value::Value;
 
 /// Writes the answer to a Read of its target, or a request with values, names or nulls.
@@ -34,14 +32,14 @@ enum Field<'v> {
 }
 
 /// A name at its longest: `/` and five digits, four times.
-type Name = Short<24>;
+type Name = Fixed<24>;
 
 impl<'b> Writer<'b> {
     /// Begins with an array of no records (DM-14).
     pub fn new(buf: &'b mut dyn Buf, target: Path) -> Result<Self, WriteError> {
         let mut out = Output::new(buf);
         let at = out.len();
-        out.append(ArrayHead::of(0).as_slice())?;
+        out.append(Head::array(0).as_slice())?;
         Ok(Self { out, target, at, records: 0, base: None })
     }
 
@@ -66,20 +64,19 @@ impl<'b> Writer<'b> {
             + u64::from(name.is_some())
             + u64::from(!matches!(field, Field::Nothing));
 
-        let (old, head) = (ArrayHead::of(self.records), ArrayHead::of(self.records + 1));
+        let (old, head) = (Head::array(self.records), Head::array(self.records + 1));
         let grows = head.as_slice().len() - old.as_slice().len();
         self.out.atomically(|out| {
-            let mut record = Encoder::new(&mut *out);
-            record.map(labels).map_err(full)?;
+            out.append(Head::map(labels).as_slice())?;
             if let Some(name) = base_name {
-                record.i8(-2).and_then(|record| record.str(name.as_str())).map_err(full)?;
+                string(out, Head::int(-2), Head::text, name.as_slice())?;
             }
             if let Some(name) = name {
-                record.u8(0).and_then(|record| record.str(name.as_str())).map_err(full)?;
+                string(out, Head::int(0), Head::text, name.as_slice())?;
             }
-            put(&mut record, field)?;
+            put(out, field)?;
             // Room for the number of records: once it is there nothing can fail.
-            (0..grows).try_for_each(|_| out.append(&[0])).map_err(WriteError::from)
+            (0..grows).try_for_each(|_| out.append(&[0]))
         })?;
         let end = self.out.len() - grows;
         self.out.replace(self.at, old.as_slice().len(), head.as_slice(), end);
@@ -103,12 +100,12 @@ impl Values for Writer<'_> {
 /// The base name: of a value as it is, of an instance with the slash that the names below it lack.
 fn base_name(base: Option<Path>) -> Result<Name, WriteError> {
     let mut text = Name::new();
-    match base {
-        None => Ok(()),
-        Some(base) if base.depth() == 2 => write!(text, "{base}/"),
-        Some(base) => write!(text, "{base}"),
+    if let Some(base) = base {
+        base.append_to(&mut text)?;
+        if base.depth() == 2 {
+            text.append(b"/")?;
+        }
     }
-    .map_err(|_| WriteError::Form)?;
     Ok(text)
 }
 
@@ -116,62 +113,58 @@ fn base_name(base: Option<Path>) -> Result<Name, WriteError> {
 fn name(path: Path, base: Option<Path>) -> Result<Name, WriteError> {
     let mut text = Name::new();
     match (base, path.ids()) {
-        (None, _) => write!(text, "{path}"),
-        (Some(_), [_, _, resource]) => write!(text, "{resource}"),
-        (Some(_), [_, _, resource, instance]) => write!(text, "{resource}/{instance}"),
-        _ => Err(fmt::Error),
+        (None, _) => path.append_to(&mut text)?,
+        (Some(_), [_, _, below @ ..]) if !below.is_empty() => {
+            below.iter().try_for_each(|id| append_id(*id, &mut text))?;
+            // The slash is in the base name.
+            text.consume(1);
+        }
+        _ => return Err(WriteError::Form),
     }
-    .map_err(|_| WriteError::Form)?;
     Ok(text)
 }
 
-fn put(record: &mut Encoder<&mut Output<'_>>, field: Field<'_>) -> Result<(), WriteError> {
-    match field {
+/// The label and the value of a field.
+fn put(out: &mut Output<'_>, field: Field<'_>) -> Result<(), Full> {
+    const VALUE: Head = Head::int(2);
+    let value = match field {
         Field::Nothing => return Ok(()),
-        Field::Null => record.u8(2).and_then(|record| record.null()),
+        Field::Null => Head::NULL,
         Field::Value(value) => match value {
-            Value::Integer(n) | Value::Time(n) => record.u8(2).and_then(|record| record.i64(n)),
-            Value::Unsigned(n) => record.u8(2).and_then(|record| record.u64(n)),
-            Value::Float(n) => record.u8(2).and_then(|record| {
-                let narrow = n as f32;
-                if f64::from(narrow) == n || n.is_nan() { record.f32(narrow) } else { record.f64(n) }
-            }),
-            Value::String(text) | Value::CoreLink(text) => record.u8(3).and_then(|record| record.str(text)),
-            Value::Boolean(yes) => record.u8(4).and_then(|record| record.bool(yes)),
-            Value::Opaque(bytes) => record.u8(8).and_then(|record| record.bytes(bytes)),
+            Value::Integer(n) | Value::Time(n) => Head::int(n),
+            Value::Unsigned(n) => Head::unsigned(n),
+            Value::Float(n) => Head::float(n),
+            Value::String(text) | Value::CoreLink(text) => {
+                return string(out, Head::int(3), Head::text, text.as_bytes());
+            }
+            Value::Boolean(yes) => {
+                out.append(Head::int(4).as_slice())?;
+                return out.append(Head::bool(yes).as_slice());
+            }
+            Value::Opaque(bytes) => return string(out, Head::int(8), Head::bytes, bytes),
             Value::ObjectLink(object, instance) => {
-                let mut link = Short::<11>::new();
-                write!(link, "{object}:{instance}").map_err(|_| WriteError::Form)?;
-                record.str("vlo").and_then(|record| record.str(link.as_str()))
+                out.append(b"\x63vlo")?;
+                let (object, instance) = (Decimal::new(object.into()), Decimal::new(instance.into()));
+                let length = object.as_slice().len() + 1 + instance.as_slice().len();
+                out.append(Head::text(length).as_slice())?;
+                return [object.as_slice(), b":", instance.as_slice()]
+                    .iter()
+                    .try_for_each(|part| out.append(part));
             }
         },
-    }
-    .map(drop)
-    .map_err(full)
+    };
+    out.append(VALUE.as_slice())?;
+    out.append(value.as_slice())
 }
 
-fn full(_: minicbor::encode::Error<Full>) -> WriteError {
-    WriteError::Full
-}
-
-/// The head of an array of so many records.
-#[derive(Clone, Copy)]
-struct ArrayHead {
-    bytes: [u8; 9],
-    len: usize,
-}
-
-impl ArrayHead {
-    fn of(records: u64) -> Self {
-        let mut bytes = [0; 9];
-        let mut free = bytes.as_mut_slice();
-        // Nine bytes hold any length.
-        let _ = Encoder::new(&mut free).array(records);
-        let len = 9 - free.len();
-        Self { bytes, len }
-    }
-
-    fn as_slice(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
+/// A label, and a text or byte string.
+fn string(
+    out: &mut Output<'_>,
+    label: Head,
+    head: impl FnOnce(usize) -> Head,
+    bytes: &[u8],
+) -> Result<(), Full> {
+    out.append(label.as_slice())?;
+    out.append(head(bytes.len()).as_slice())?;
+    out.append(bytes)
 }

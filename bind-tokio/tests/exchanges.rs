@@ -276,6 +276,7 @@ async fn a_server_shuts_down_gracefully_over_tcp() {
     }
 }
 
+/// K-4.2-1.
 #[tokio::test]
 async fn f_34_no_more_connections_are_accepted_than_allowed() {
     let endpoint = Endpoint::new(Config::new()).max_connections(1);

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use bind_tokio::core::uri::{Scheme, Uri};
 use bind_tokio::core::{Code, Config, Incoming, Message, OptionNumber, Tolerance};
-use bind_tokio::{Direction, Draft, Endpoint, Handle, Received, Reply, Wiretap};
+use bind_tokio::{Direction, Draft, Endpoint, Handle, Reader, Received, Reply, Wiretap};
 use clap::{Parser, ValueEnum};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Sends a CoAP request over TCP and prints the answer.
 ///
@@ -17,9 +18,9 @@ use clap::{Parser, ValueEnum};
 struct Arguments {
     /// coap+tcp://HOST[:PORT]/PATH[?QUERY]
     uri: String,
-    /// Method
-    #[arg(short, long, value_enum, default_value_t = Method::Get)]
-    method: Method,
+    /// Method; GET, or PUT with --put-file
+    #[arg(short, long, value_enum)]
+    method: Option<Method>,
     /// Payload from the command line
     #[arg(short = 'e', long, group = "body")]
     payload: Option<String>,
@@ -29,6 +30,12 @@ struct Arguments {
     /// Payload from standard input
     #[arg(long, group = "body")]
     stdin: bool,
+    /// Payload from a file that is read while it is sent, whatever its size
+    #[arg(long, group = "body", value_name = "FILE", conflicts_with = "observe")]
+    put_file: Option<PathBuf>,
+    /// Write the answer's payload to this file while it comes, whatever its size
+    #[arg(short, long, value_name = "FILE", conflicts_with = "observe")]
+    output: Option<PathBuf>,
     /// Observe, and end after so many notifications
     #[arg(short = 's', long, value_name = "N")]
     observe: Option<usize>,
@@ -52,6 +59,10 @@ enum Method {
     Put,
     Post,
     Delete,
+    Fetch,
+    Patch,
+    #[value(name = "ipatch")]
+    IPatch,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -100,10 +111,14 @@ fn prepare(arguments: &Arguments) -> Result<Prepared, Failure> {
         _ => Vec::new(),
     };
     let code = match arguments.method {
-        Method::Get => Code::GET,
-        Method::Put => Code::PUT,
-        Method::Post => Code::POST,
-        Method::Delete => Code::DELETE,
+        None if arguments.put_file.is_some() => Code::PUT,
+        None | Some(Method::Get) => Code::GET,
+        Some(Method::Put) => Code::PUT,
+        Some(Method::Post) => Code::POST,
+        Some(Method::Delete) => Code::DELETE,
+        Some(Method::Fetch) => Code::FETCH,
+        Some(Method::Patch) => Code::PATCH,
+        Some(Method::IPatch) => Code::IPATCH,
     };
     let mut draft = Draft::new(code).uri(&uri)?.payload(payload);
     if let Some(format) = arguments.content_format {
@@ -138,6 +153,9 @@ async fn run(arguments: &Arguments, request: Prepared) -> Result<(), Failure> {
     let talk = async {
         let result = async {
             match arguments.observe {
+                None if arguments.put_file.is_some() || arguments.output.is_some() => {
+                    transfer(&handle, draft, arguments).await
+                }
                 None => ask(&handle, draft).await,
                 Some(count) => observe(&handle, draft, count).await,
             }
@@ -162,6 +180,38 @@ fn serve(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
 
 async fn ask(handle: &Handle, draft: Draft) -> Result<(), Failure> {
     show(&handle.request(draft).await?)
+}
+
+/// Of neither body more is kept than one message carries.
+async fn transfer(handle: &Handle, draft: Draft, arguments: &Arguments) -> Result<(), Failure> {
+    let download = match &arguments.put_file {
+        None => handle.download(draft).await?,
+        Some(path) => {
+            let file = tokio::fs::File::open(path).await;
+            let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+            let length = file.metadata().await?.len();
+            let mut upload = handle.upload(draft, Some(length)).await?;
+            bind_tokio::feed(&mut upload, file).await?;
+            upload.download().await?
+        }
+    };
+    if !download.head().view().code.is_success() {
+        let code = download.head().view().code;
+        let mut text = String::new();
+        Reader::new(download).read_to_string(&mut text).await?;
+        return Err(format!("{code} {text}").trim_end().into());
+    }
+    let mut body = Reader::new(download);
+    match &arguments.output {
+        None => drop(tokio::io::copy(&mut body, &mut tokio::io::stdout()).await?),
+        Some(path) => {
+            let file = tokio::fs::File::create(path).await;
+            let mut file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+            tokio::io::copy(&mut body, &mut file).await?;
+            file.flush().await?;
+        }
+    }
+    Ok(())
 }
 
 async fn observe(handle: &Handle, draft: Draft, count: usize) -> Result<(), Failure> {

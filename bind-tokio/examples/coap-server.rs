@@ -12,7 +12,7 @@ use clap::Parser;
 use demo::{Demo, Runtime};
 
 /// Serves CoAP over TCP: /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the
-/// client back), and keeps whatever is PUT anywhere else.
+/// client back), /stream (bodies of any size), and keeps whatever is PUT anywhere else.
 #[derive(Parser)]
 struct Arguments {
     /// Address to listen on; port 0 picks a free one

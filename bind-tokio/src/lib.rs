@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod body;
 mod drive;
 mod endpoint;
 #[cfg(feature = "lwm2m")]
@@ -12,10 +13,11 @@ mod wiretap;
 // What no runtime has a part in.
 use coap_tcp_app::{coap, handle, layer, service};
 
+pub use body::{Reader, feed, send, upload};
 pub use coap_tcp_app::{
-    Coap, Counters, Deferred, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService, Notifier, Observation,
-    Pooled, Received, Reply, RequestError, Responding, Role, Service, Slots, Tag, buffer_bytes_in_use,
-    set_buffer_budget,
+    BodyError, Coap, Counters, Deferred, Download, Draft, Handle, KNOWN_OPTIONS, Layer, Lent, NoService,
+    Notifier, Observation, Pooled, Received, Receiving, Reply, RequestError, Responding, Role, Sending,
+    Service, Slots, Streaming, Tag, Upload, buffer_bytes_in_use, set_buffer_budget,
 };
 pub use coap_tcp_core as core;
 pub use drive::{Clock, drive};

@@ -46,6 +46,7 @@ fn large(length: usize) -> (Arc<AtomicUsize>, impl Service) {
     (asked, serve)
 }
 
+/// B-2.7-1
 #[tokio::test(start_paused = true)]
 async fn b_2_7_1_large_requests_and_answers_arrive_whole_whatever_the_limits() {
     for (client, server) in [(1152, 1152), (600, 1152), (1152, 100), (2304, 5000), (1 << 20, 3000)] {
@@ -65,6 +66,7 @@ async fn b_2_7_1_large_requests_and_answers_arrive_whole_whatever_the_limits() {
     }
 }
 
+/// B-2.4-1
 #[tokio::test(start_paused = true)]
 async fn b_2_4_1_a_large_answer_is_kept_for_its_blocks_or_made_again() {
     let (asked, service) = large(10_000);
@@ -82,6 +84,7 @@ async fn b_2_4_1_a_large_answer_is_kept_for_its_blocks_or_made_again() {
     assert_eq!(asked.load(Ordering::Relaxed), 10);
 }
 
+/// row-49
 #[tokio::test(start_paused = true)]
 async fn row_49_a_body_that_changes_meanwhile_is_read_again_once() {
     for (changes, expect) in [(1, Ok(2)), (9, Err(RequestError::Blocks(Fault::Changed)))] {
@@ -107,6 +110,7 @@ async fn row_49_a_body_that_changes_meanwhile_is_read_again_once() {
     }
 }
 
+/// row-41
 #[tokio::test(start_paused = true)]
 async fn row_41_a_body_over_the_limit_is_4_13_and_one_to_us_is_an_error() {
     let handle = pair_of(Config::new(), Config::new(), 4000, echo);
@@ -120,6 +124,7 @@ async fn row_41_a_body_over_the_limit_is_4_13_and_one_to_us_is_an_error() {
     assert_eq!(error, RequestError::Blocks(Fault::TooLarge { limit: 4000 }));
 }
 
+/// E-3-1
 #[tokio::test(start_paused = true)]
 async fn e_3_1_uploads_of_the_same_resource_side_by_side_stay_apart() {
     let handle = pair(Config::new(), echo);
@@ -134,6 +139,7 @@ async fn e_3_1_uploads_of_the_same_resource_side_by_side_stay_apart() {
     }
 }
 
+/// D-E-6
 #[tokio::test(start_paused = true)]
 async fn d_e_6_other_requests_go_between_the_blocks() {
     let config = Config::new();
@@ -185,6 +191,7 @@ async fn next(observation: &mut Observation) -> usize {
     observation.next().await.unwrap().unwrap().view().payload.len()
 }
 
+/// B-2.6-1
 #[tokio::test(start_paused = true)]
 async fn b_2_6_1_a_large_notification_arrives_whole() {
     let notifier = Arc::new(Mutex::new(None::<Notifier>));
@@ -291,6 +298,7 @@ async fn blocks_that_cannot_be_are_refused_and_the_connection_stays() {
     assert_eq!(answer.view().code, Code::BAD_REQUEST, "no such block");
 }
 
+/// D-C-6
 #[tokio::test(start_paused = true)]
 async fn d_c_6_a_peer_that_announced_nothing_gets_no_blocks_unless_configured() {
     let silent = || Config::new().block_wise(false);
@@ -315,6 +323,7 @@ async fn whoever_asks_for_a_block_by_number_sees_blocks() {
     assert_eq!(answer.view().block(OptionNumber::BLOCK2), Ok(Some(Block { more: true, ..block })));
 }
 
+/// F-35
 #[tokio::test(start_paused = true)]
 async fn f_35_a_transfer_that_nobody_waits_for_stops() {
     let (asked, service) = large(1 << 20);

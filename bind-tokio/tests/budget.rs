@@ -6,6 +6,7 @@ use bind_tokio::core::{Closed, Config};
 use bind_tokio::{Draft, Endpoint, NoService, set_buffer_budget};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// row-71
 #[tokio::test]
 async fn row_71_without_memory_a_connection_ends_instead_of_spinning() {
     let (ours, mut theirs) = tokio::io::duplex(64 * 1024);

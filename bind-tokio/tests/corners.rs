@@ -41,6 +41,7 @@ fn deferring() -> (impl Service, mpsc::UnboundedReceiver<Deferred>) {
     (serve, deferred)
 }
 
+/// O-7.4-1
 #[tokio::test(start_paused = true)]
 async fn o_7_4_1_an_observation_may_be_cancelled_before_it_is_sent() {
     let (ours, theirs) = tokio::io::duplex(1024);
@@ -56,6 +57,7 @@ async fn o_7_4_1_an_observation_may_be_cancelled_before_it_is_sent() {
     assert_eq!(answer.view().code, Code::CONTENT);
 }
 
+/// F-35
 #[tokio::test(start_paused = true)]
 async fn f_35_a_dropped_request_makes_place_for_the_next() {
     let config = Config::new().max_outstanding(1).request_timeout(None);
@@ -71,6 +73,7 @@ async fn f_35_a_dropped_request_makes_place_for_the_next() {
     assert!(bytes[..n].contains(&b'b'));
 }
 
+/// T-5.6-3
 #[tokio::test(start_paused = true)]
 async fn t_5_6_3_an_abort_waits_for_nobody() {
     let (_peer, handle, _ended) = raw(Config::new().max_outstanding(1), NoService).await;
@@ -82,6 +85,7 @@ async fn t_5_6_3_an_abort_waits_for_nobody() {
     assert_eq!(timeout(Duration::from_secs(3), handle.closed()).await, Ok(Closed::LocalAbort));
 }
 
+/// T-5.4-6
 #[tokio::test(start_paused = true)]
 async fn t_5_4_6_a_ping_without_pong_ends_though_the_peer_lives() {
     let config = Config::new().ping_timeout(Duration::from_secs(5)).idle_timeout(None);
@@ -95,6 +99,7 @@ async fn t_5_4_6_a_ping_without_pong_ends_though_the_peer_lives() {
     assert_eq!(handle.is_closed(), None);
 }
 
+/// T-5.5-2
 #[tokio::test(start_paused = true)]
 async fn t_5_5_2_a_shutdown_keeps_what_is_owed_to_a_peer_that_releases() {
     let (ours, mut peer) = tokio::io::duplex(1024);
@@ -111,6 +116,7 @@ async fn t_5_5_2_a_shutdown_keeps_what_is_owed_to_a_peer_that_releases() {
     assert!(all.ends_with(&[0x01, 0x45, 0x01]), "{all:x?}");
 }
 
+/// F-14
 #[tokio::test(start_paused = true)]
 async fn t_3_3_13_an_answer_never_moves_to_another_connection() {
     let (send, mut owed) = mpsc::unbounded_channel();

@@ -77,6 +77,7 @@ async fn many_requests_of_many_tasks_share_one_narrow_connection() {
     }
 }
 
+/// T-3.3-11
 #[tokio::test(start_paused = true)]
 async fn t_3_3_11_without_a_service_requests_are_answered_5_01() {
     let (handle, _client, _server) = pair(1024, Config::new(), NoService, NoService);
@@ -84,6 +85,7 @@ async fn t_3_3_11_without_a_service_requests_are_answered_5_01() {
     assert_eq!(answer.view().code, Code::NOT_IMPLEMENTED);
 }
 
+/// row-70
 #[tokio::test(start_paused = true)]
 async fn row_70_an_answer_may_come_late_and_a_lost_one_is_5_00() {
     let serve = |request: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
@@ -102,6 +104,7 @@ async fn row_70_an_answer_may_come_late_and_a_lost_one_is_5_00() {
     assert_eq!(lost.unwrap().view().code, Code::INTERNAL_SERVER_ERROR);
 }
 
+/// T-3.3-10
 #[tokio::test(start_paused = true)]
 async fn t_3_3_10_a_server_asks_back_on_the_same_connection() {
     let serve = |_: &Incoming<'_>, mut reply: Reply<'_, '_, '_>| {
@@ -137,6 +140,7 @@ fn observable(states: mpsc::UnboundedReceiver<String>, ended: mpsc::UnboundedSen
     }
 }
 
+/// O-7.4-1
 #[tokio::test(start_paused = true)]
 async fn o_7_4_1_an_observation_is_notified_then_cancelled() {
     let (send, states) = mpsc::unbounded_channel();
@@ -153,6 +157,7 @@ async fn o_7_4_1_an_observation_is_notified_then_cancelled() {
     assert_eq!(end.recv().await, Some(0));
 }
 
+/// O-7.4-1
 #[tokio::test(start_paused = true)]
 async fn o_7_4_1_a_dropped_observation_is_cancelled_on_the_wire() {
     let (send, states) = mpsc::unbounded_channel();
@@ -166,6 +171,7 @@ async fn o_7_4_1_a_dropped_observation_is_cancelled_on_the_wire() {
     assert_eq!(end.recv().await, Some(0));
 }
 
+/// O-4-1
 #[tokio::test(start_paused = true)]
 async fn o_4_1_a_slow_observer_gets_the_newest_state_and_the_skipped_are_counted() {
     let (send, states) = mpsc::unbounded_channel();
@@ -198,6 +204,7 @@ async fn o_4_1_a_slow_observer_gets_the_newest_state_and_the_skipped_are_counted
     // Then the notifier was dropped.
 }
 
+/// F-35
 #[tokio::test(start_paused = true)]
 async fn f_35_a_dropped_request_is_forgotten_and_disturbs_nobody() {
     let serve = |request: &Incoming<'_>, reply: Reply<'_, '_, '_>| match request.path_is(&["never"]) {
@@ -221,6 +228,7 @@ async fn f_35_a_dropped_request_is_forgotten_and_disturbs_nobody() {
     assert_eq!(answer.unwrap().unwrap().view().code, Code::CONTENT);
 }
 
+/// D-E-4, T-D5-2
 #[tokio::test(start_paused = true)]
 async fn d_e_4_a_request_expires_and_t_d5_2_a_lost_connection_says_what_was_sent() {
     let config = Config::new().request_timeout(Some(Duration::from_secs(5)));
@@ -238,6 +246,7 @@ async fn d_e_4_a_request_expires_and_t_d5_2_a_lost_connection_says_what_was_sent
     assert_eq!(answer.unwrap_err(), RequestError::Closed { why, sent: true });
 }
 
+/// T-5.3.1-3
 #[tokio::test(start_paused = true)]
 async fn t_5_3_1_3_what_the_peer_does_not_take_is_not_sent() {
     let (_peer, handle, _ended) = raw(Config::new(), NoService).await;
@@ -246,6 +255,7 @@ async fn t_5_3_1_3_what_the_peer_does_not_take_is_not_sent() {
     assert_eq!(error, RequestError::Send(SendError::TooLarge { limit: 1152 }));
 }
 
+/// T-5.4-4
 #[tokio::test(start_paused = true)]
 async fn t_5_4_4_a_silent_peer_is_found_out() {
     let keep_alive = KeepAlive::Ping(Duration::from_secs(60));
@@ -276,7 +286,7 @@ async fn a_server_shuts_down_gracefully_over_tcp() {
     }
 }
 
-/// K-4.2-1.
+/// K-4.2-1, F-34
 #[tokio::test]
 async fn f_34_no_more_connections_are_accepted_than_allowed() {
     let endpoint = Endpoint::new(Config::new()).max_connections(1);

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use bind_tokio::core::{Code, Config, Incoming};
-use bind_tokio::{Endpoint, Reply, buffer_bytes_in_use};
+use bind_tokio::{
+    Coap, Draft, Endpoint, NoService, Reader, Reply, Role, Streaming, buffer_bytes_in_use, send, upload,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -18,6 +20,7 @@ struct Counting;
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
 }
 
 /// The bytes in use are counted for the whole process.
@@ -29,6 +32,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         LIVE.set(LIVE.get() + layout.size() as isize);
+        MOST.set(MOST.get().max(LIVE.get()));
         unsafe { System.alloc(layout) }
     }
 
@@ -128,4 +132,50 @@ fn an_idle_connection_keeps_no_buffer() {
         // What the pool keeps for the next one, not what each connection once needed.
         assert!(grown < (CONNECTIONS * BODY / 10) as isize, "{grown} bytes more after the burst");
     });
+}
+
+const MIB_10: u64 = 10 * 1024 * 1024;
+
+/// Gives and takes large bodies, as they are made and come.
+fn large(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    if request.code == Code::GET {
+        let body = reply.stream(Draft::new(Code::CONTENT), None).unwrap();
+        tokio::spawn(async move { send(body, tokio::io::repeat(1).take(MIB_10)).await.unwrap() });
+        return;
+    }
+    let mut body = reply.receive().unwrap();
+    tokio::spawn(async move {
+        let mut bytes = 0;
+        while let Some(part) = body.chunk().await {
+            bytes += part.unwrap().len();
+        }
+        body.respond(Draft::new(Code::CHANGED).payload(bytes.to_string())).unwrap();
+    });
+}
+
+/// Of blocks, and of BERT messages that both sides keep a few of: in the pipe, in a buffer, on the way to a task.
+#[test]
+fn a_streamed_body_of_10_mib_needs_the_memory_of_a_few_messages() {
+    for (message, ceiling) in [(1152, 50_000), (20_000, 300_000), (1 << 20, 400_000)] {
+        run(async {
+            let (ours, theirs) = tokio::io::duplex(16 * 1024);
+            let endpoint = Endpoint::new(Config::new().max_message_size(message));
+            let (handle, driver) = endpoint.connect_over(ours, NoService);
+            tokio::spawn(driver);
+            let layer = Coap::new(Streaming(large));
+            tokio::spawn(endpoint.drive(theirs, Role::Acceptor, layer, std::future::pending()));
+            handle.ping().await.unwrap();
+            let before = LIVE.get();
+            MOST.set(before);
+
+            let source = tokio::io::repeat(1).take(MIB_10);
+            let answer = upload(&handle, Draft::put("/"), Some(MIB_10), source).await.unwrap();
+            assert_eq!(answer.view().payload, MIB_10.to_string().as_bytes());
+            let mut body = Reader::new(handle.download(Draft::get("/")).await.unwrap());
+            assert_eq!(tokio::io::copy(&mut body, &mut tokio::io::sink()).await.unwrap(), MIB_10);
+
+            let most = MOST.get() - before;
+            assert!(most < ceiling, "{most} bytes with messages of {message}");
+        });
+    }
 }

@@ -18,7 +18,7 @@ const UPLOADS: usize = 4;
 /// Answers that are kept at once.
 const ANSWERS: usize = 4;
 /// EXCHANGE_LIFETIME: what has not moved for so long is dropped (B-2.4-2).
-const LIFETIME: Duration = Duration::from_secs(247);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(247);
 
 /// What block-wise transfer keeps for the peer's requests. Requests and answers may each take `limit` bytes
 /// in all.
@@ -137,7 +137,8 @@ impl Bodies {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let uploads = self.uploads.iter().map(|upload| upload.until);
-        uploads.chain(self.answers.iter().map(|kept| kept.until)).min()
+        let kept = self.answers.iter().map(|kept| kept.until);
+        uploads.chain(kept).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {

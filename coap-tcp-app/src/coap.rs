@@ -1,20 +1,25 @@
 //! The CoAP layer: a [`Service`] for the peer's requests, a [`Handle`] for ours.
 
+mod ask;
+mod notify;
+mod serve;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Context;
 
-use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
+use coap_tcp_core::blockwise::Terms;
 use coap_tcp_core::wire::BlockSize;
-use coap_tcp_core::{Closed, Event, Expired, Incoming, Instant, Message, OptionNumber, SendError, Tagged};
+use coap_tcp_core::{Closed, Event, Expired, Instant, OptionNumber, SendError, Tagged};
 
 use crate::bodies::Bodies;
-use crate::commands::{Command, Dirty, PingCell, Shared, Watch};
-use crate::draft::{Draft, keep};
-use crate::exchange::{Exchange, RequestError, Stage, Tag, Wish};
+use crate::commands::{Begun, Command, PingCell, Shared};
+use crate::draft::keep;
+use crate::exchange::{Exchange, RequestError, Stage, Tag};
+use crate::flows::Flows;
 use crate::handle::Handle;
 use crate::layer::{Layer, Lent};
-use crate::service::{KNOWN_OPTIONS, Link, Reply, Service};
+use crate::service::{KNOWN_OPTIONS, Link, Service};
 
 /// Serves CoAP on one connection, and sends what the handles of other tasks ask for.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct Coap<S> {
     link: Link,
     pings: Vec<Arc<PingCell>>,
     bodies: Bodies,
+    flows: Flows,
     /// Requests of ours that go on with another block.
     going_on: Vec<Arc<Exchange>>,
     next_tag: u32,
@@ -37,6 +43,7 @@ impl<S: Service> Coap<S> {
             link: Link::new(None),
             pings: Vec::new(),
             bodies: Bodies::new(1024 * 1024),
+            flows: Flows::new(),
             going_on: Vec::new(),
             next_tag: 0,
             largest: BlockSize::Bert,
@@ -69,95 +76,6 @@ impl<S: Service> Coap<S> {
         peer.conn.terms().largest(self.largest)
     }
 
-    /// Puts a body together from its blocks, cuts an answer, or hands the request on as it is.
-    fn serve(&mut self, now: Instant, request: &Incoming<'_>, peer: &mut Lent<'_, '_, Tag>) {
-        let terms = self.terms(peer);
-        let Self { service, link, bodies, .. } = self;
-        let wanted = match Wanted::of(request, &terms) {
-            Ok(wanted) => wanted,
-            Err(brief) => {
-                let _ = peer.respond(request, brief.code).and_then(|answer| answer.finish());
-                return;
-            }
-        };
-        if !wanted.is_plain() {
-            bodies.handle_timeout(now);
-        }
-        if wanted.block1().is_some() {
-            match bodies.collect(now, request, &wanted, &terms) {
-                Ok(body) => {
-                    let whole = request.with_payload(body.body());
-                    service.handle(&whole, Reply { request: &whole, peer, link, bodies, wanted, terms, now });
-                }
-                Err(brief) => Reply { request, peer, link, bodies, wanted, terms, now }.brief(brief),
-            }
-            return;
-        }
-        let kept = bodies.kept(&wanted);
-        let reply = Reply { request, peer, link, bodies, wanted, terms, now };
-        match kept {
-            Some(draft) => reply.send(&draft),
-            // Made again where that harms nothing.
-            None if wanted.continues() && !request.code.can_observe() => reply.brief(Brief::INCOMPLETE),
-            None => service.handle(request, reply),
-        }
-    }
-
-    /// A response, or a notification of which there may be more to fetch.
-    fn take(&mut self, exchange: &Arc<Exchange>, response: &Message<'_>, peer: &Lent<'_, '_, Tag>) {
-        if exchange.take(response, &self.terms(peer), self.bodies.limit) {
-            self.going_on.push(exchange.clone());
-        }
-    }
-
-    /// Sends the next blocks of requests under way. `true`: the rest waits for room.
-    fn go_on(&mut self, now: Instant, peer: &mut Lent<'_, '_, Tag>) -> bool {
-        while !self.going_on.is_empty() {
-            let exchange = self.going_on.remove(0);
-            match self.send_request(&exchange, now, peer) {
-                Err(error @ (SendError::Full | SendError::TooMany | SendError::NotReady)) => {
-                    self.going_on.insert(0, exchange);
-                    return error == SendError::Full;
-                }
-                Err(error) => match unsent(error, peer) {
-                    // Some of it had been sent.
-                    RequestError::Closed { why, .. } => exchange.close(why),
-                    error => exchange.deliver(Err(error), true),
-                },
-                Ok(()) => {}
-            }
-        }
-        false
-    }
-
-    fn send_request(
-        &mut self,
-        exchange: &Arc<Exchange>,
-        now: Instant,
-        peer: &mut Lent<'_, '_, Tag>,
-    ) -> Result<(), SendError> {
-        if exchange.stage() == Stage::Over {
-            return Ok(());
-        }
-        let terms = self.terms(peer);
-        let mut request = peer.request(now, exchange.draft.code())?;
-        exchange.write(&mut self.next_tag, &mut request, &terms)?;
-        let id = request.finish(Tag(exchange.clone()))?;
-        match exchange.set_sent(id) {
-            None => {}
-            Some(Wish::Forget) => {
-                exchange.abandon();
-                peer.conn.forget(id);
-            }
-            Some(Wish::Deregister) => {
-                if let Some(shared) = self.link.existing() {
-                    let _ = shared.push(Command::Deregister(exchange.clone()));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Sends what other tasks left: first what makes room or is owed, then requests. `true`: the rest waits
     /// for room in `tx`; what waits for something else is tried again when that comes.
     fn send_commands(&mut self, shared: &Shared, now: Instant, peer: &mut Lent<'_, '_, Tag>) -> bool {
@@ -175,17 +93,22 @@ impl<S: Service> Coap<S> {
                     }
                     break;
                 }
-                Err(error) => refuse(command, unsent(error, peer)),
+                Err(error) => refuse(command, RequestError::unsent(error, peer.conn.closed())),
             }
         }
+        let terms = self.terms(peer);
         while let Some(exchange) = shared.pop_request() {
+            if !exchange.is_ready(&terms) {
+                self.going_on.push(exchange);
+                continue;
+            }
             match self.send_request(&exchange, now, peer) {
                 Ok(()) => {}
                 Err(error) if is_passing(error) => {
                     shared.lock().requests.push_front(exchange);
                     return error == SendError::Full;
                 }
-                Err(error) => exchange.deliver(Err(unsent(error, peer)), true),
+                Err(error) => exchange.deliver(Err(RequestError::unsent(error, peer.conn.closed())), true),
             }
         }
         false
@@ -198,7 +121,7 @@ impl<S: Service> Coap<S> {
         peer: &mut Lent<'_, '_, Tag>,
     ) -> Result<(), SendError> {
         match command {
-            Command::Deregister(exchange) => send_deregister(exchange, now, peer),
+            Command::Deregister(exchange) => Self::send_deregister(exchange, now, peer),
             Command::Forget(exchange) => {
                 if let Stage::Sent(id) = exchange.abandon() {
                     peer.conn.forget(id);
@@ -223,92 +146,12 @@ impl<S: Service> Coap<S> {
             }
         }
     }
-
-    /// Notifies: the newest state of each resource, in the order in which they changed. `true`: the rest
-    /// waits for room.
-    fn send_notifications(&mut self, now: Instant, shared: &Shared, peer: &mut Lent<'_, '_, Tag>) -> bool {
-        loop {
-            let next = {
-                let dirty = &mut shared.lock().dirty;
-                if dirty.is_empty() { None } else { Some(dirty.remove(0)) }
-            };
-            let Some(mut next) = next else {
-                return false;
-            };
-            let end = next.end.map(Draft::new);
-            let state = next.state.take();
-            let observer = next.watch.observer;
-            let mut send = |draft| self.send_notification(now, &next.watch, draft, peer);
-            match state.iter().chain(&end).try_for_each(&mut send) {
-                Ok(()) if end.is_none() => {}
-                Err(SendError::Full) => {
-                    // The state may have gone, and a newer one may have come: no harm in either again.
-                    next.state = state;
-                    put_back(&mut shared.lock().dirty, next);
-                    return true;
-                }
-                Ok(()) | Err(_) => self.link.end(|watch| watch.observer == observer),
-            }
-        }
-    }
-
-    fn send_notification(
-        &mut self,
-        now: Instant,
-        watch: &Watch,
-        draft: &Draft,
-        peer: &mut Lent<'_, '_, Tag>,
-    ) -> Result<(), SendError> {
-        let terms = self.terms(peer);
-        let notification = peer.notify(watch.observer, draft.code())?;
-        self.bodies.answer(now, notification, &watch.wanted, draft, &terms)
-    }
-}
-
-fn put_back(dirty: &mut Vec<Dirty>, old: Dirty) {
-    match dirty.iter_mut().find(|new| Arc::ptr_eq(&new.watch, &old.watch)) {
-        Some(new) => {
-            new.state = new.state.take().or(old.state);
-            new.end = new.end.or(old.end);
-        }
-        None => dirty.insert(0, old),
-    }
-}
-
-fn send_deregister(
-    exchange: &Arc<Exchange>,
-    now: Instant,
-    peer: &mut Lent<'_, '_, Tag>,
-) -> Result<(), SendError> {
-    let Stage::Sent(id) = exchange.stage() else {
-        return Ok(());
-    };
-    let draft = exchange.draft.with_observe(1);
-    let begun = peer.conn.deregister(now, id, draft.code(), peer.tx);
-    if matches!(begun, Err(SendError::Gone)) {
-        drop(begun);
-        // No observation came of it, but an answer in blocks that nobody wants any more.
-        exchange.abandon();
-        peer.conn.forget(id);
-        return Ok(());
-    }
-    let mut request = begun?;
-    draft.write(&mut request)?;
-    request.finish()
 }
 
 /// A command that will never succeed.
 fn refuse(command: Command, error: RequestError) {
     if let Command::Ping(cell) = command {
         cell.deliver(Err(error));
-    }
-}
-
-/// What the asking side is told: that the connection is over is told with its reason.
-fn unsent(error: SendError, peer: &Lent<'_, '_, Tag>) -> RequestError {
-    match peer.conn.closed() {
-        Some(why) if error == SendError::Closed => RequestError::Closed { why, sent: false },
-        _ => RequestError::Send(error),
     }
 }
 
@@ -370,12 +213,19 @@ impl<S: Service> Layer for Coap<S> {
 
     fn handle_turn(&mut self, cx: &mut Context<'_>, now: Instant, peer: &mut Lent<'_, '_, Tag>) -> bool {
         self.bodies.handle_timeout(now);
+        self.flows.handle_timeout(now);
         let Some(shared) = self.link.existing().cloned() else {
             return false;
         };
         // Before the look, so that nothing left meanwhile is missed.
-        shared.register(cx);
+        shared.bell().register(cx);
         let waits = self.go_on(now, peer) || self.send_commands(&shared, now, peer);
+        let terms = self.terms(peer);
+        let begun = core::mem::take(&mut shared.lock().begun);
+        for Begun { owed, head, body } in begun {
+            self.flows.send(now, owed, head, body);
+        }
+        let waits = self.flows.flow(now, &mut self.bodies, &terms, peer) || waits;
         shared.let_in();
         self.send_notifications(now, &shared, peer) || waits
     }
@@ -385,10 +235,11 @@ impl<S: Service> Layer for Coap<S> {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.bodies.poll_timeout()
+        [self.bodies.poll_timeout(), self.flows.poll_timeout()].into_iter().flatten().min()
     }
 
     fn handle_closed(&mut self, _: Instant, why: Closed, pending: &mut dyn Iterator<Item = Tag>) {
+        self.flows.close(why);
         self.going_on.drain(..).for_each(|exchange| exchange.close(why));
         pending.for_each(|Tag(exchange)| exchange.close(why));
         let closed = RequestError::Closed { why, sent: true };

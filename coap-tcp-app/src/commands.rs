@@ -9,8 +9,10 @@ use std::time::Duration;
 use coap_tcp_core::blockwise::Wanted;
 use coap_tcp_core::{Closed, Code, Observer, Ticket};
 
+use crate::bell::{Bell, wake};
 use crate::draft::Draft;
 use crate::exchange::{Exchange, RequestError};
+use crate::outlet::Outlet;
 
 /// Requests that wait to be sent, for one connection. More callers wait for their turn.
 const QUEUE: usize = 64;
@@ -33,6 +35,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<Commands>,
+    bell: Arc<Bell>,
     /// Notifications replaced by newer ones, not counted yet.
     pub(crate) skipped: AtomicU64,
 }
@@ -40,7 +43,6 @@ pub(crate) struct Shared {
 /// What waits for the connection's task.
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
-    pub(crate) waker: Option<Waker>,
     /// Ends the connection before anything else is said.
     pub(crate) abort: Option<String>,
     /// What makes room or is owed: it goes before requests of ours, which may have to wait for it.
@@ -48,11 +50,21 @@ pub(crate) struct Commands {
     pub(crate) requests: VecDeque<Arc<Exchange>>,
     /// Who waits for a place among the requests.
     pub(crate) places: Waiters,
+    /// Answers whose bodies are made while they are sent.
+    pub(crate) begun: Vec<Begun>,
     /// Observed resources with something unsent, in the order in which they changed.
     pub(crate) dirty: Vec<Dirty>,
     pub(crate) closed: Option<Closed>,
     /// Who waits for that.
     pub(crate) ends: Waiters,
+}
+
+/// An answer whose body is made while it is sent.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) owed: (Ticket, Wanted),
+    pub(crate) head: Draft,
+    pub(crate) body: Arc<Outlet>,
 }
 
 /// What an observer has not been sent yet.
@@ -80,7 +92,7 @@ pub(crate) struct Watch {
 
 impl Shared {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), skipped: AtomicU64::new(0) })
+        Arc::new(Self { state: Mutex::default(), bell: Arc::default(), skipped: AtomicU64::new(0) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Commands> {
@@ -89,24 +101,25 @@ impl Shared {
 
     /// Leaves a command, unless it is too late.
     pub(crate) fn push(&self, command: Command) -> Result<(), Closed> {
-        let waker = {
-            let mut commands = self.lock();
-            if let Some(why) = commands.closed {
-                return Err(why);
-            }
-            commands.queue.push_back(command);
-            commands.waker.take()
-        };
-        wake(waker);
-        Ok(())
+        self.leave(|commands| commands.queue.push_back(command))
     }
 
-    pub(crate) fn register(&self, cx: &Context<'_>) {
-        let mut commands = self.lock();
-        match &mut commands.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+    /// Wakes the connection's task.
+    pub(crate) const fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
+    /// Leaves something, and wakes the connection's task to see it; unless it is too late.
+    pub(crate) fn leave<R>(&self, change: impl FnOnce(&mut Commands) -> R) -> Result<R, Closed> {
+        let left = {
+            let mut commands = self.lock();
+            match commands.closed {
+                Some(why) => return Err(why),
+                None => change(&mut commands),
+            }
+        };
+        self.bell.ring();
+        Ok(left)
     }
 
     /// Leaves a request as soon as there is a place for it.
@@ -116,19 +129,17 @@ impl Shared {
         exchange: &Arc<Exchange>,
         place: &mut Place<'_>,
     ) -> Poll<Result<(), Closed>> {
-        let waker = {
-            let mut commands = self.lock();
-            if let Some(why) = commands.closed {
-                return Poll::Ready(Err(why));
-            }
-            if commands.requests.len() >= QUEUE {
-                commands.places.wait(&mut place.number, cx);
-                return Poll::Pending;
-            }
-            commands.requests.push_back(exchange.clone());
-            commands.waker.take()
-        };
-        wake(waker);
+        let mut commands = self.lock();
+        if let Some(why) = commands.closed {
+            return Poll::Ready(Err(why));
+        }
+        if commands.requests.len() >= QUEUE {
+            commands.places.wait(&mut place.number, cx);
+            return Poll::Pending;
+        }
+        commands.requests.push_back(exchange.clone());
+        drop(commands);
+        self.bell.ring();
         Poll::Ready(Ok(()))
     }
 
@@ -153,14 +164,16 @@ impl Shared {
     }
 
     pub(crate) fn close(&self, why: Closed) {
-        let (commands, requests, wakers) = {
+        let (commands, requests, begun, wakers) = {
             let mut commands = self.lock();
             commands.closed = Some(why);
             commands.dirty.clear();
             let wakers = commands.ends.take().into_iter().chain(commands.places.take());
             let wakers: Vec<Waker> = wakers.collect();
-            (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.requests), wakers)
+            let queued = (core::mem::take(&mut commands.queue), core::mem::take(&mut commands.requests));
+            (queued.0, queued.1, core::mem::take(&mut commands.begun), wakers)
         };
+        begun.into_iter().for_each(|begun| begun.body.stop());
         requests.into_iter().for_each(|exchange| exchange.close(why));
         for command in commands {
             if let Command::Ping(cell) = command {
@@ -213,12 +226,6 @@ impl Drop for Place<'_> {
         if let Some(number) = self.number {
             (self.which)(&mut self.shared.lock()).wakers.retain(|(other, _)| *other != number);
         }
-    }
-}
-
-pub(crate) fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }
 

@@ -139,6 +139,12 @@ impl Draft {
         self.options.iter().any(|&(n, _)| n == number)
     }
 
+    /// The same without an option.
+    pub(crate) fn without(mut self, number: OptionNumber) -> Self {
+        self.options.retain(|&(n, _)| n != number);
+        self
+    }
+
     /// The same without ETags, and with another value in the Observe option.
     pub(crate) fn with_observe(&self, value: u32) -> Self {
         let mut draft = self.clone();

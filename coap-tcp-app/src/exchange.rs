@@ -8,7 +8,9 @@ use coap_tcp_core::blockwise::{Fault, Terms};
 use coap_tcp_core::wire::Writer;
 use coap_tcp_core::{Buf, Closed, Code, Failure, Message, OptionNumber, RequestId, SendError};
 
+use crate::bell::wake;
 use crate::draft::{Draft, Received};
+use crate::outlet::Outlet;
 use crate::transfer::{Came, Transfer};
 
 /// Notifications kept for a task that does not take them; then the oldest goes.
@@ -53,6 +55,14 @@ impl RequestError {
             }
         }
     }
+
+    /// What the asking side is told: that the connection is over is told with its reason.
+    pub(crate) const fn unsent(error: SendError, closed: Option<Closed>) -> Self {
+        match (error, closed) {
+            (SendError::Closed, Some(why)) => Self::Closed { why, sent: false },
+            _ => Self::Send(error),
+        }
+    }
 }
 
 impl From<SendError> for RequestError {
@@ -84,6 +94,8 @@ pub struct Tag(pub(crate) Arc<Exchange>);
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(crate) draft: Draft,
+    /// What is made while it is sent, in place of the draft's payload.
+    body: Option<Arc<Outlet>>,
     /// The observation that this fetches the rest of a notification for (B-2.6-1).
     observation: Option<Arc<Self>>,
     inner: Mutex<Inner>,
@@ -104,10 +116,15 @@ struct Inner {
 
 impl Exchange {
     pub(crate) fn new(draft: Draft) -> Arc<Self> {
-        Self::make(draft, None)
+        Self::make(draft, None, None)
     }
 
-    fn make(draft: Draft, observation: Option<Arc<Self>>) -> Arc<Self> {
+    /// With a body that is made while it is sent.
+    pub(crate) fn with_body(draft: Draft, body: Arc<Outlet>) -> Arc<Self> {
+        Self::make(draft, Some(body), None)
+    }
+
+    fn make(draft: Draft, body: Option<Arc<Outlet>>, observation: Option<Arc<Self>>) -> Arc<Self> {
         let inner = Inner {
             stage: Stage::Queued,
             wish: None,
@@ -117,12 +134,12 @@ impl Exchange {
             skipped: 0,
             waker: None,
         };
-        Arc::new(Self { draft, observation, inner: Mutex::new(inner) })
+        Arc::new(Self { draft, body, observation, inner: Mutex::new(inner) })
     }
 
     /// For the rest of a notification; what it brings is brought to the observation.
     pub(crate) fn fetch(self: &Arc<Self>) -> Arc<Self> {
-        let fetch = Self::make(self.draft.clone(), Some(self.clone()));
+        let fetch = Self::make(self.draft.clone(), None, Some(self.clone()));
         self.lock().fetch = Arc::downgrade(&fetch);
         fetch
     }
@@ -139,25 +156,52 @@ impl Exchange {
         writer: &mut Writer<'_, T>,
         terms: &Terms,
     ) -> Result<(), SendError> {
-        self.lock().transfer.write(&self.draft, tag, writer, terms)
+        self.lock().transfer.write(&self.draft, self.body.as_deref(), tag, writer, terms)
+    }
+
+    /// Its answer is wanted as it comes.
+    pub(crate) fn set_streamed(&self) {
+        self.lock().transfer.set_streamed();
+    }
+
+    /// Whether its next message can be written: the task that makes its body, or takes its answer's, is far enough.
+    pub(crate) fn is_ready(&self, terms: &Terms) -> bool {
+        let inner = self.lock();
+        let waits_for_reader = inner.transfer.is_streamed() && !inner.inbox.is_empty();
+        let body = self.body.as_ref().filter(|_| inner.transfer.is_sending());
+        let waits_for_body = || body.is_some_and(|body| body.stock(terms.chunk()).is_none());
+        let streamed = self.body.is_some() || inner.transfer.is_streamed();
+        // What the peer's CSM says decides on the first message, and with it on the others.
+        let waits_for_terms = streamed && !terms.is_settled();
+        inner.stage == Stage::Over || !waits_for_terms && !waits_for_reader && !waits_for_body()
+    }
+
+    /// Whether it waits for other tasks between its messages.
+    pub(crate) fn is_streamed(&self) -> bool {
+        self.body.is_some() || self.lock().transfer.is_streamed()
     }
 
     /// Takes a response. `true`: there is another message to be sent.
     pub(crate) fn take(&self, response: &Message<'_>, terms: &Terms, limit: usize) -> bool {
         let came = {
             let mut inner = self.lock();
-            let came = inner.transfer.take(&self.draft, response, terms, limit);
-            if matches!(came, Came::Next) {
-                let wanted = inner.stage != Stage::Over;
-                inner.stage = if wanted { Stage::Queued } else { Stage::Over };
-                return wanted;
+            let came = inner.transfer.take(&self.draft, self.body.as_deref(), response, terms, limit);
+            if matches!(came, Came::Next | Came::Part(_)) {
+                if inner.stage == Stage::Over {
+                    return false;
+                }
+                inner.stage = Stage::Queued;
             }
             came
         };
         match came {
             Came::Answer(answer) => self.deliver(Ok(answer), true),
             Came::Fault(fault) => self.deliver(Err(RequestError::Blocks(fault)), true),
-            Came::Next => {}
+            Came::Part(part) => {
+                self.deliver(Ok(part), false);
+                return true;
+            }
+            Came::Next => return true,
         }
         false
     }
@@ -232,8 +276,9 @@ impl Exchange {
             }
             inner.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
+        wake(waker);
+        if let Some(body) = self.body.as_ref().filter(|_| last) {
+            body.stop();
         }
     }
 

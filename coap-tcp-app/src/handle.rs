@@ -1,17 +1,22 @@
 //! A connection as other tasks see it.
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use coap_tcp_core::blockwise::Wanted;
-use coap_tcp_core::{Closed, Code, Ticket};
+use coap_tcp_core::{Closed, Code, OptionNumber, Ticket};
+use futures_core::Stream;
 
-use crate::commands::{Command, Dirty, PingCell, Place, Shared, Watch, wake};
+use crate::asking::Asking;
+use crate::commands::{Begun, Command, Dirty, PingCell, Place, Shared, Watch};
 use crate::draft::{Draft, Received};
-use crate::exchange::{Exchange, RequestError, Wish};
+use crate::exchange::{Exchange, RequestError};
+use crate::outlet::Outlet;
+use crate::streamed::{Download, Sending, Upload};
 
 /// Speaks on one connection from any task. Clones speak on the same connection, which goes on when all are
 /// dropped; [`Handle::release`] ends it.
@@ -26,21 +31,62 @@ impl Handle {
     /// Dropping the future is safe at any time: the request is taken back if it has not been sent, else its
     /// answer is ignored.
     pub async fn request(&self, draft: Draft) -> Result<Received, RequestError> {
-        let asking = self.ask(draft).await?;
-        match poll_fn(|cx| asking.exchange.poll_next(cx)).await {
-            Some(answer) => answer,
-            None => Err(RequestError::Timeout),
-        }
+        self.ask(Exchange::new(draft)).await?.answer().await
+    }
+
+    /// Sends a request whose answer's body is wanted as it comes, whatever its size: no more of it is kept than one
+    /// message carries, and the next block is asked for when the last one has been taken. Ready with the first.
+    ///
+    /// ```
+    /// # async fn example(handle: coap_tcp_app::Handle) -> Result<(), coap_tcp_app::RequestError> {
+    /// use coap_tcp_app::Draft;
+    ///
+    /// let mut firmware = handle.download(Draft::get("/firmware")).await?;
+    /// let mut bytes = 0;
+    /// while let Some(chunk) = firmware.chunk().await {
+    ///     bytes += chunk?.len(); // written to flash, say
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn download(&self, draft: Draft) -> Result<Download, RequestError> {
+        let exchange = Exchange::new(draft);
+        exchange.set_streamed();
+        Download::begin(self.ask(exchange).await?).await
+    }
+
+    /// Begins a request whose body is made while it is sent, instead of the draft's payload: ready when the request
+    /// has a place in the queue. `length` is a hint for the peer (B-4-1); where it is wrong, the peer may refuse.
+    ///
+    /// ```
+    /// # async fn example(handle: coap_tcp_app::Handle) -> Result<(), coap_tcp_app::RequestError> {
+    /// use coap_tcp_app::Draft;
+    ///
+    /// let mut upload = handle.upload(Draft::put("/log"), None).await?;
+    /// let mut rest: &[u8] = b"line after line";
+    /// while !rest.is_empty() {
+    ///     match upload.write(rest).await {
+    ///         0 => break, // the peer wants no more: its answer says why
+    ///         taken => rest = &rest[taken..],
+    ///     }
+    /// }
+    /// let answer = upload.finish().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn upload(&self, draft: Draft, length: Option<u64>) -> Result<Upload, RequestError> {
+        let body = Outlet::new(self.shared.bell().clone(), length, 0);
+        let exchange = Exchange::with_body(draft.without(OptionNumber::BLOCK1), body.clone());
+        Ok(Upload::new(self.ask(exchange).await?, body))
     }
 
     /// Registers as an observer (O-2-1), by GET or FETCH. The first item of the [`Observation`] is the answer
     /// to the registration, which also tells whether more will come.
     pub async fn observe(&self, draft: Draft) -> Result<Observation, RequestError> {
-        self.ask(draft.with_observe(0)).await.map(|asking| Observation { asking })
+        self.ask(Exchange::new(draft.with_observe(0))).await.map(|asking| Observation { asking })
     }
 
-    async fn ask(&self, draft: Draft) -> Result<Asking, RequestError> {
-        let exchange = Exchange::new(draft);
+    async fn ask(&self, exchange: Arc<Exchange>) -> Result<Asking, RequestError> {
         let mut place = Place::new(&self.shared, |commands| &mut commands.places);
         poll_fn(|cx| self.shared.poll_ask(cx, &exchange, &mut place))
             .await
@@ -74,12 +120,8 @@ impl Handle {
 
     /// Ends the connection at once, and tells the peer why.
     pub fn abort(&self, diagnostic: &str) {
-        let waker = {
-            let mut commands = self.shared.lock();
-            commands.abort = Some(diagnostic.to_owned());
-            commands.waker.take()
-        };
-        wake(waker);
+        // Over already: that is what was wanted.
+        let _ = self.shared.leave(|commands| commands.abort = Some(diagnostic.to_owned()));
     }
 
     /// Waits until the connection is over, and tells why it is.
@@ -105,26 +147,7 @@ impl Handle {
     }
 }
 
-/// A request for whose answer somebody waits; dropped, nobody does.
-#[derive(Debug)]
-struct Asking {
-    shared: Arc<Shared>,
-    exchange: Arc<Exchange>,
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        let command = match self.exchange.leave() {
-            None => return,
-            Some(Wish::Deregister) => Command::Deregister(self.exchange.clone()),
-            Some(Wish::Forget) => Command::Forget(self.exchange.clone()),
-        };
-        // Over already: nothing to take back.
-        let _ = self.shared.push(command);
-    }
-}
-
-/// An observation of the peer's resource. Dropped, it is cancelled on the wire (O-7.4-1).
+/// An observation of the peer's resource, also as a [`Stream`]. Dropped, it is cancelled on the wire (O-7.4-1).
 #[derive(Debug)]
 pub struct Observation {
     asking: Asking,
@@ -162,6 +185,14 @@ impl Observation {
     }
 }
 
+impl Stream for Observation {
+    type Item = Result<Received, RequestError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().asking.exchange.poll_next(cx)
+    }
+}
+
 /// An answer that is still owed. Dropped, it is 5.00: never silence (row 70).
 #[derive(Debug)]
 #[must_use = "the peer waits for an answer"]
@@ -182,6 +213,16 @@ impl Deferred {
             Some(ticket) => self.shared.push(Command::Answer(ticket, draft, self.wanted)),
             None => Ok(()),
         }
+    }
+
+    /// Gives the answer with a body that is made while it is sent, see [`Reply::stream`](crate::Reply::stream).
+    pub fn stream(mut self, head: Draft, length: Option<u64>) -> Result<Sending, Closed> {
+        let body = Outlet::new(self.shared.bell().clone(), length, self.wanted.offset());
+        if let Some(ticket) = self.ticket.take() {
+            let begun = Begun { owed: (ticket, self.wanted), head, body: body.clone() };
+            self.shared.leave(|commands| commands.begun.push(begun))?;
+        }
+        Ok(Sending::new(body))
     }
 }
 
@@ -225,9 +266,8 @@ impl Notifier {
     }
 
     fn leave(&self, change: impl FnOnce(&mut Dirty)) -> bool {
-        let waker = {
-            let mut commands = self.shared.lock();
-            if self.is_over() || commands.closed.is_some() {
+        let left = self.shared.leave(|commands| {
+            if self.is_over() {
                 return false;
             }
             let waiting = commands.dirty.iter().position(|dirty| Arc::ptr_eq(&dirty.watch, &self.watch));
@@ -236,10 +276,9 @@ impl Notifier {
                 commands.dirty.push(Dirty { watch: self.watch.clone(), state: None, end: None });
             }
             change(&mut commands.dirty[at]);
-            commands.waker.take()
-        };
-        wake(waker);
-        true
+            true
+        });
+        left == Ok(true)
     }
 
     /// Nobody observes any more: cancelled, or the connection is over.

@@ -4,6 +4,8 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod asking;
+mod bell;
 mod bodies;
 pub mod coap;
 mod commands;
@@ -11,10 +13,14 @@ pub mod counters;
 pub mod draft;
 pub mod driver;
 pub mod exchange;
+mod flows;
 pub mod handle;
+mod inlet;
 pub mod layer;
+mod outlet;
 pub mod pool;
 pub mod service;
+mod streamed;
 mod transfer;
 mod tune;
 
@@ -25,7 +31,9 @@ pub use draft::{Draft, Received};
 pub use driver::{Driver, Role, Transport, Turn, check};
 pub use exchange::{RequestError, Tag};
 pub use handle::{Deferred, Handle, Notifier, Observation};
+pub use inlet::BodyError;
 pub use layer::{Layer, Lent, Slots};
 pub use pool::{Pooled, buffer_bytes_in_use, set_buffer_budget};
-pub use service::{KNOWN_OPTIONS, NoService, Reply, Responding, Service};
+pub use service::{KNOWN_OPTIONS, NoService, Reply, Responding, Service, Streaming};
+pub use streamed::{Download, Receiving, Sending, Upload};
 pub use tune::tune;

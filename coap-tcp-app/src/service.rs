@@ -12,9 +12,13 @@ use crate::bodies::{Answering, Bodies};
 use crate::commands::{Shared, Watch};
 use crate::draft::Draft;
 use crate::exchange::Tag;
+use crate::flows::{Flows, Step};
 use crate::handle::{Deferred, Handle, Notifier};
+use crate::inlet::Inlet;
 use crate::layer::Lent;
+use crate::outlet::Outlet;
 use crate::pool::Pooled;
+use crate::streamed::{Receiving, Sending};
 
 /// Critical options that a [`Service`] is taken to understand, or that are seen to for it; others are answered 4.02 (C-5.4.1-2).
 pub const KNOWN_OPTIONS: &[OptionNumber] = &[
@@ -36,6 +40,12 @@ pub trait Service: Send + 'static {
     /// Serves a request that has passed the checks of [`Incoming::refusal`]. What is neither answered nor
     /// deferred is answered 5.01.
     fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>);
+
+    /// Whether the body of a request is wanted as it comes, instead of gathered up to a limit: asked when its first
+    /// block is here, which [`Service::handle`] then gets with this request. See [`Reply::receive`].
+    fn streams(&mut self, _request: &Incoming<'_>) -> bool {
+        false
+    }
 }
 
 impl<F> Service for F
@@ -44,6 +54,20 @@ where
 {
     fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
         self(request, reply);
+    }
+}
+
+/// A service that wants all bodies as they come.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Streaming<S>(pub S);
+
+impl<S: Service> Service for Streaming<S> {
+    fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+        self.0.handle(request, reply);
+    }
+
+    fn streams(&mut self, _: &Incoming<'_>) -> bool {
+        true
     }
 }
 
@@ -62,9 +86,12 @@ pub struct Reply<'r, 'a, 'c> {
     pub(crate) peer: &'r mut Lent<'a, 'c, Tag>,
     pub(crate) link: &'r mut Link,
     pub(crate) bodies: &'r mut Bodies,
+    pub(crate) flows: &'r mut Flows,
     pub(crate) wanted: Wanted,
     pub(crate) terms: Terms,
     pub(crate) now: Instant,
+    /// The request is the first block of a body that is wanted as it comes.
+    pub(crate) step: Option<Step>,
 }
 
 /// The answer under way: options in the order of their numbers, then the payload, then `finish`. Dropped
@@ -106,7 +133,15 @@ impl DerefMut for Responding<'_, '_> {
     }
 }
 
-impl<'c> Reply<'_, '_, 'c> {
+impl<'r, 'a, 'c> Reply<'r, 'a, 'c> {
+    /// The same for the request with its whole body.
+    pub(crate) fn to<'w>(self, whole: &'w Incoming<'w>) -> Reply<'w, 'a, 'c>
+    where
+        'r: 'w,
+    {
+        Reply { request: whole, ..self }
+    }
+
     /// Begins an answer, written straight to where it leaves from. It allocates nothing, unless it has to be
     /// cut.
     pub fn respond(&mut self, code: Code) -> Result<Responding<'_, 'c>, SendError> {
@@ -161,6 +196,77 @@ impl<'c> Reply<'_, '_, 'c> {
                 None
             }
         }
+    }
+
+    /// Takes the body of the request as it comes, in another task: this part of it first, the rest with
+    /// back-pressure, so that no more of it is kept than one message carries. Where [`Service::streams`] has not asked
+    /// for that, the body is here already, as one part. Where too many wait already, it is answered 5.03.
+    ///
+    /// ```
+    /// use coap_tcp_app::core::{Code, Incoming};
+    /// use coap_tcp_app::{Draft, Reply};
+    ///
+    /// // Of `Streaming(serve)`, which is the service.
+    /// fn serve(_: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    ///     let Some(mut body) = reply.receive() else { return };
+    ///     let task = async move {
+    ///         let mut bytes = 0;
+    ///         while let Some(Ok(part)) = body.chunk().await {
+    ///             bytes += part.len(); // written to a file, say
+    ///         }
+    ///         let _ = body.respond(Draft::new(Code::CHANGED).payload(format!("{bytes} bytes")));
+    ///     };
+    ///     # drop(task);
+    ///     // spawned on the runtime that there is
+    /// }
+    /// ```
+    pub fn receive(self) -> Option<Receiving> {
+        let place = self.flows.has_place();
+        let Some(ticket) = place.then(|| self.peer.conn.defer(self.request).ok()).flatten() else {
+            self.code(Code::SERVICE_UNAVAILABLE);
+            return None;
+        };
+        let body = Inlet::new(self.link.shared().bell().clone());
+        let owed = (ticket, self.wanted);
+        self.flows.receive(self.now, self.request, owed, self.step, body.clone());
+        Some(Receiving::new(body))
+    }
+
+    /// Answers with a body that is made while it is sent, by another task, which waits while the peer takes what it
+    /// has: no more of it is kept than one message carries. `head` has code and options; an ETag is added where it has
+    /// none. `length` is a hint for the peer (B-4-1). Where too many wait already, it is answered 5.03.
+    ///
+    /// ```
+    /// use coap_tcp_app::core::{Code, Incoming};
+    /// use coap_tcp_app::{Draft, Reply};
+    ///
+    /// fn serve(_: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    ///     let Some(mut body) = reply.stream(Draft::new(Code::CONTENT), None) else { return };
+    ///     let task = async move {
+    ///         for n in 0..1_000_000 {
+    ///             let line = format!("line {n}\n");
+    ///             let mut rest = line.as_bytes();
+    ///             while !rest.is_empty() {
+    ///                 match body.write(rest).await {
+    ///                     0 => return, // nobody wants more
+    ///                     taken => rest = &rest[taken..],
+    ///                 }
+    ///             }
+    ///         }
+    ///         body.finish();
+    ///     };
+    ///     # drop(task);
+    ///     // spawned on the runtime that there is
+    /// }
+    /// ```
+    pub fn stream(self, head: Draft, length: Option<u64>) -> Option<Sending> {
+        let Ok(ticket) = self.peer.conn.defer(self.request) else {
+            self.code(Code::SERVICE_UNAVAILABLE);
+            return None;
+        };
+        let body = Outlet::new(self.link.shared().bell().clone(), length, self.wanted.offset());
+        self.flows.send(self.now, (ticket, self.wanted), head, body.clone());
+        Some(Sending::new(body))
     }
 
     /// Registers the peer as an observer and answers with the state of now; later ones go through the

@@ -19,7 +19,11 @@ pub use arguments::arguments;
 const TEXT: u16 = 0;
 const LINK_FORMAT: u16 = 40;
 
-const RESOURCES: &str = "</test>;ct=0,</echo>,</large>;sz=5000,</tick>;obs,</slow>,</call>";
+const RESOURCES: &str = "</test>;ct=0,</echo>,</large>;sz=5000,</tick>;obs,</slow>,</call>,</stream>";
+
+/// What /stream gives unless its query asks for another size.
+const STREAM: u64 = 10 * 1024 * 1024;
+const LINE: usize = 16;
 
 /// Large messages, and blocks also with peers that take them without saying so.
 pub const fn config() -> Config {
@@ -37,8 +41,9 @@ pub trait Runtime: Clone + Send + 'static {
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the client back); and keeps
-/// whatever is PUT anywhere else, for all its clones.
+/// /test, /echo, /large, /tick (observable), /slow (answers late), /call (asks the client back), /stream (gives and
+/// takes bodies of any size, which it never has as a whole); and keeps whatever is PUT anywhere else, for all its
+/// clones.
 #[derive(Clone, Debug)]
 pub struct Demo<R> {
     runtime: R,
@@ -77,11 +82,17 @@ impl<R: Runtime> Service for Demo<R> {
             (Code::GET, [b"tick"]) => self.tick(reply),
             (Code::GET, [b"slow"]) => self.slow(reply),
             (Code::POST, [b"call"]) => self.call(request, reply),
-            (_, [b"test" | b"large" | b"tick" | b"slow" | b"call" | b"echo"]) => {
+            (Code::GET, [b"stream"]) => self.give(request, reply),
+            (Code::PUT | Code::POST, [b"stream"]) => self.take(reply),
+            (_, [b"test" | b"large" | b"tick" | b"slow" | b"call" | b"echo" | b"stream"]) => {
                 reply.code(Code::METHOD_NOT_ALLOWED)
             }
             _ => self.store.serve(request, reply),
         }
+    }
+
+    fn streams(&mut self, request: &Incoming<'_>) -> bool {
+        request.path_is(&["stream"])
     }
 }
 
@@ -117,6 +128,45 @@ impl<R: Runtime> Demo<R> {
             runtime.sleep(Duration::from_millis(500)).await;
             // The client may have gone.
             let _ = deferred.respond(Draft::new(Code::CONTENT).content(TEXT, "slow but sure"));
+        });
+    }
+
+    /// Lines of 16 bytes with their numbers, 10 MiB or as many bytes as `?size=` says.
+    fn give(&self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+        let size = request.query().find_map(|piece| piece.strip_prefix(b"size="));
+        let size = size.and_then(|size| std::str::from_utf8(size).ok()?.parse().ok()).unwrap_or(STREAM);
+        let head = Draft::new(Code::CONTENT).uint(OptionNumber::CONTENT_FORMAT, TEXT.into());
+        let Some(mut body) = reply.stream(head, Some(size)) else {
+            return;
+        };
+        self.runtime.spawn(async move {
+            for at in (0..size).step_by(LINE) {
+                let line = format!("{:015}\n", at / LINE as u64);
+                let mut rest = line.as_bytes();
+                rest = &rest[..rest.len().min(usize::try_from(size - at).unwrap_or(LINE))];
+                while !rest.is_empty() {
+                    match body.write(rest).await {
+                        0 => return,
+                        taken => rest = &rest[taken..],
+                    }
+                }
+            }
+            body.finish();
+        });
+    }
+
+    /// Counts the bytes.
+    fn take(&self, reply: Reply<'_, '_, '_>) {
+        let Some(mut body) = reply.receive() else {
+            return;
+        };
+        self.runtime.spawn(async move {
+            let mut bytes = 0;
+            while let Some(Ok(part)) = body.chunk().await {
+                bytes += part.len();
+            }
+            // What came to an end early has been answered; the client may have gone, too.
+            let _ = body.respond(Draft::new(Code::CHANGED).content(TEXT, format!("{bytes} bytes")));
         });
     }
 

@@ -2,8 +2,9 @@
 
 use core::ops::Range;
 
-use super::collect::Fault;
 use super::merge::{Extra, merge, size_of, write};
+use super::sequence::Fault;
+use super::stock::Stock;
 use super::terms::Terms;
 use crate::buf::Buf;
 use crate::error::{Full, SendError};
@@ -95,15 +96,34 @@ impl Chunks {
         fill: impl FnOnce(Range<usize>, &mut dyn Buf) -> Result<(), Full>,
     ) -> Result<(), SendError> {
         let too_large = SendError::TooLarge { limit: terms.max_message_size };
-        self.length = u32::try_from(length).map_err(|_| too_large)?;
+        let length = u32::try_from(length).map_err(|_| too_large)?;
+        let (at, stock) = (self.at as usize, Stock::rest(length, self.at));
+        let fill = |takes, payload: &mut dyn Buf| fill(at..at + takes, payload);
+        self.write_from(writer, options, stock, terms, fill)
+    }
+
+    /// [`Chunks::write`] for a body that is made while it is sent. `fill` appends the first so many bytes of
+    /// the stock, which stay in it until [`Chunks::position`] has gone past them.
+    pub fn write_from<'o, T: Buf + ?Sized>(
+        &mut self,
+        writer: &mut Writer<'_, T>,
+        options: impl Iterator<Item = (OptionNumber, &'o [u8])> + Clone,
+        stock: Stock,
+        terms: &Terms,
+        fill: impl FnOnce(usize, &mut dyn Buf) -> Result<(), Full>,
+    ) -> Result<(), SendError> {
+        let too_large = SendError::TooLarge { limit: terms.max_message_size };
+        let known = u32::try_from(stock.ready).ok().and_then(|ready| self.at.checked_add(ready));
+        self.length = known.ok_or(too_large)?.max(stock.total.unwrap_or(0));
         let token = writer.token_len();
-        if length == 0 || options.clone().any(|(number, _)| number == OptionNumber::BLOCK1) {
+        let whole = stock.ended && self.at == 0;
+        if whole && stock.ready == 0 || options.clone().any(|(number, _)| number == OptionNumber::BLOCK1) {
             self.stage = Stage::AsIs;
         }
-        let fits = || length <= terms.room(token, size_of(options.clone()));
+        let fits = || whole && stock.ready <= terms.room(token, size_of(options.clone()));
         if self.stage == Stage::AsIs || self.stage == Stage::Whole && fits() {
             write(writer, options)?;
-            writer.payload_with(|payload| fill(0..length, payload))?;
+            writer.payload_with(|payload| fill(stock.ready, payload))?;
             return Ok(());
         }
         match self.stage {
@@ -114,20 +134,25 @@ impl Chunks {
         // B-2.10-1: If-None-Match is asked once.
         let first = self.at == 0;
         let options = options.filter(move |&(number, _)| first || number != OptionNumber::IF_NONE_MATCH);
-        let at = self.at as usize;
         let tag = self.tag.map(|tag| Extra::uint(OptionNumber::REQUEST_TAG, tag));
         // B-4-1: the first block tells how long it will be.
-        let size1 = first.then(|| Extra::uint(OptionNumber::SIZE1, self.length));
+        let total = stock.total.filter(|_| first);
+        let size1 = total.map(|total| Extra::uint(OptionNumber::SIZE1, total));
         let extras = |block: u32| [Some(Extra::uint(OptionNumber::BLOCK1, block)), size1, tag];
         let widest = extras(0x00ff_ffff);
         let room = terms.room(token, size_of(merge(options.clone(), &widest)));
-        let left = length.saturating_sub(at);
-        let (block, takes) = terms.fit(at, left, room, self.size).ok_or(too_large)?;
+        let (most, left) = stock.limits(room);
+        let (block, takes) = terms.fit(self.at as usize, left, most, self.size).ok_or(too_large)?;
         write(writer, merge(options, &extras(block.value())))?;
-        writer.payload_with(|payload| fill(at..at + takes, payload))?;
+        writer.payload_with(|payload| fill(takes, payload))?;
         self.sent = takes as u32;
         self.stage = if block.more { Stage::More } else { Stage::Last };
         Ok(())
+    }
+
+    /// Bytes that the peer has taken.
+    pub const fn position(&self) -> u32 {
+        self.at
     }
 
     /// Takes the answer to what was written last.

@@ -2,6 +2,7 @@
 
 use super::key::{Hash, Key};
 use super::merge::{Extra, merge, size_of, write};
+use super::stock::Stock;
 use super::terms::Terms;
 use super::window::Window;
 use crate::buf::Buf;
@@ -114,6 +115,11 @@ impl Wanted {
         self.block1.is_none() && self.block2.is_none()
     }
 
+    /// The first byte of the answer that it asks for (B-6-3).
+    pub fn offset(&self) -> u64 {
+        self.block2.map_or(0, |block| block.offset())
+    }
+
     /// Whether it asks for more of an answer of which it has the first block.
     pub fn continues(&self) -> bool {
         self.block1.is_none() && self.block2.is_some_and(|block| block.number > 0)
@@ -207,7 +213,7 @@ impl Wanted {
         }
         let more = length > (offset + takes) as u64;
         if more && self.block2.is_none() && !terms.may_offer {
-            return Err(SendError::TooLarge { limit: terms.max_message_size }.into());
+            return Err(too_large(terms).into());
         }
         writer.patch(OptionNumber::ETAG, &tag);
         let (value, wide) = value_of(block);
@@ -215,6 +221,46 @@ impl Wanted {
             writer.patch(OptionNumber::BLOCK2, value);
         }
         Ok(Written::Part { more })
+    }
+
+    /// [`Wanted::write`] for a body that is made while it is sent: `stock` begins at [`Wanted::offset`], and
+    /// `fill` appends the first so many bytes of it. Gives these bytes, too. Where the answer is cut, `options` should
+    /// have an ETag that no other body has (B-2.4-1).
+    pub fn write_from<'o, T: Buf + ?Sized>(
+        &self,
+        writer: &mut Writer<'_, T>,
+        code: Code,
+        options: impl Iterator<Item = (OptionNumber, &'o [u8])> + Clone,
+        stock: Stock,
+        terms: &Terms,
+        fill: impl FnOnce(usize, &mut dyn Buf) -> Result<(), Full>,
+    ) -> Result<(Written, usize), SendError> {
+        let token = writer.token_len();
+        let ack = self.acknowledgement();
+        let whole = [ack];
+        let room = terms.room(token, size_of(merge(options.clone(), &whole)));
+        if stock.ended && self.offset() == 0 && self.goes_whole(code, stock.ready, room, terms) {
+            write(writer, merge(options, &whole))?;
+            writer.payload_with(|payload| fill(stock.ready, payload))?;
+            return Ok((Written::Whole, stock.ready));
+        }
+        let first = self.offset() == 0;
+        let total = stock.total.filter(|_| first).map(|total| Extra::uint(OptionNumber::SIZE2, total));
+        let extras = |block: u32| [Some(Extra::uint(OptionNumber::BLOCK2, block)), ack, total];
+        let widest = extras(0x00ff_ffff);
+        let room = terms.room(token, size_of(merge(options.clone(), &widest)));
+        if !first && stock.ended && stock.ready == 0 {
+            return Ok((Written::Beyond, 0));
+        }
+        let (most, left) = stock.limits(room);
+        let (block, takes) = self.fit(code, left, most, terms)?;
+        if block.more {
+            self.may_offer(terms)?;
+        }
+        let options = options.filter(move |&(number, _)| first || number != OptionNumber::OBSERVE);
+        write(writer, merge(options, &extras(block.value())))?;
+        writer.payload_with(|payload| fill(takes, payload))?;
+        Ok((Written::Part { more: block.more }, takes))
     }
 
     /// B-2.5-1: the answer to the last block names it.
@@ -243,26 +289,43 @@ impl Wanted {
         room: usize,
         terms: &Terms,
     ) -> Result<Option<Cut>, SendError> {
-        let too_large = SendError::TooLarge { limit: terms.max_message_size };
-        let asked = self.block2.filter(|_| code.is_success());
-        let offset = asked.map_or(0, |block| block.offset());
-        let offset = usize::try_from(offset).map_err(|_| too_large)?;
+        let offset = self.offset_of(code);
+        let offset = usize::try_from(offset).map_err(|_| too_large(terms))?;
         let left = match length {
             Some(length) if offset >= length && offset > 0 => return Ok(None),
             Some(length) => length - offset,
             None => usize::MAX - offset,
         };
-        let size = self.block2.map_or(BlockSize::Bert, |block| block.size);
-        let (block, takes) = terms.fit(offset, left, room, size).ok_or(too_large)?;
-        if block.more && length.is_some() && self.block2.is_none() {
-            match terms {
-                Terms { settled: false, .. } => return Err(SendError::NotReady),
-                Terms { may_offer: false, .. } => return Err(too_large),
-                Terms { .. } => {}
-            }
+        let (block, takes) = self.fit(code, left, room, terms)?;
+        if block.more && length.is_some() {
+            self.may_offer(terms)?;
         }
         Ok(Some(Cut { block, offset, takes }))
     }
+
+    /// Errors are never cut by number.
+    fn offset_of(&self, code: Code) -> u64 {
+        if code.is_success() { self.offset() } else { 0 }
+    }
+
+    fn fit(&self, code: Code, left: usize, room: usize, terms: &Terms) -> Result<(Block, usize), SendError> {
+        let offset = usize::try_from(self.offset_of(code)).map_err(|_| too_large(terms))?;
+        let size = self.block2.map_or(BlockSize::Bert, |block| block.size);
+        terms.fit(offset, left, room, size).ok_or(too_large(terms))
+    }
+
+    /// Whether blocks may follow that nobody has asked for (D-C-6).
+    const fn may_offer(&self, terms: &Terms) -> Result<(), SendError> {
+        match (self.block2, terms) {
+            (Some(_), _) | (None, Terms { settled: true, may_offer: true, .. }) => Ok(()),
+            (None, Terms { settled: false, .. }) => Err(SendError::NotReady),
+            (None, _) => Err(too_large(terms)),
+        }
+    }
+}
+
+const fn too_large(terms: &Terms) -> SendError {
+    SendError::TooLarge { limit: terms.max_message_size }
 }
 
 /// Block2 without M, in as many bytes as it has with M.

@@ -62,6 +62,33 @@ impl Terms {
         size <= self.max_message_size as usize
     }
 
+    /// Bytes of a body that one message to the peer carries at most: what to have at hand, and one more, before
+    /// sending a part of a body whose end is not known.
+    pub fn chunk(&self) -> usize {
+        match self.at_most(BlockSize::Bert) {
+            BlockSize::Bert => (usize::from(self.units) * 1024).min(self.max_message_size as usize),
+            size => size.unit() as usize,
+        }
+    }
+
+    /// The largest size that we may send or ask for, where `size` is wanted (B-6-5).
+    pub fn offer(&self, size: BlockSize) -> BlockSize {
+        match self.at_most(size) {
+            BlockSize::Bert if !self.bert_from_peer => BlockSize::B1024,
+            size => size,
+        }
+    }
+
+    /// Whether the peer's CSM is here, or will not come any more.
+    pub const fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Whether blocks may be asked for, or sent unasked (D-C-6).
+    pub const fn may_offer(&self) -> bool {
+        self.settled && self.may_offer
+    }
+
     /// Whether the peer may use this size towards us: SZX 7 is reserved for those who have agreed on BERT
     /// (B-2.2-2).
     pub(super) const fn accepts(&self, size: BlockSize) -> bool {

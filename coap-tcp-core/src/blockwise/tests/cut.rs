@@ -16,6 +16,7 @@ fn payload(frame: &[u8]) -> &[u8] {
     Message::parse(frame).unwrap().payload
 }
 
+/// D-E-5
 #[test]
 fn d_e_5_what_fits_one_message_goes_in_one() {
     for (length, limit) in [(900, 1152), (0, 1152), (1139, 1152), (5000, 1 << 20)] {
@@ -30,6 +31,7 @@ fn d_e_5_what_fits_one_message_goes_in_one() {
     assert_eq!(block1(&frame), Some(block(0, true, BlockSize::B1024)));
 }
 
+/// B-6-5
 #[test]
 fn b_6_5_bert_fills_the_message_with_units_and_stays_within_the_limit() {
     // 2304 bytes and about 60 of options: 2 units.
@@ -49,6 +51,7 @@ fn b_6_5_bert_fills_the_message_with_units_and_stays_within_the_limit() {
     assert_eq!(block1(&frame), Some(block(0, true, BlockSize::B1024)));
 }
 
+/// B-6-6
 #[test]
 fn b_6_6_the_put_of_rfc_8323_section_6_2() {
     let (terms, whole) = (bert(20_000).bert_units(8), body(8192 + 16384 + 5683));
@@ -68,6 +71,7 @@ fn b_6_6_the_put_of_rfc_8323_section_6_2() {
     }
 }
 
+/// B-2.5-4
 #[test]
 fn b_2_5_4_a_smaller_size_is_followed_and_numbers_are_rescaled() {
     let whole = body(5000);
@@ -84,6 +88,7 @@ fn b_2_5_4_a_smaller_size_is_followed_and_numbers_are_rescaled() {
     assert_eq!(block1(&frame), Some(block(9, true, BlockSize::B256)));
 }
 
+/// B-2.5-4
 #[test]
 fn b_2_5_4_our_own_offset_counts_not_the_number_of_the_answer() {
     // go-coap takes BERT and answers with SZX 6 and numbers of its own.
@@ -99,6 +104,7 @@ fn b_2_5_4_our_own_offset_counts_not_the_number_of_the_answer() {
     assert_eq!(payload(&frame), &whole[4096..]);
 }
 
+/// B-2.5-3
 #[test]
 fn b_2_5_3_a_4_13_asks_for_smaller_blocks_or_for_blocks_at_all() {
     let too_large = Code::REQUEST_ENTITY_TOO_LARGE;
@@ -128,6 +134,7 @@ fn b_2_5_3_a_4_13_asks_for_smaller_blocks_or_for_blocks_at_all() {
     }
 }
 
+/// B-2.5-1
 #[test]
 fn b_2_5_1_a_final_code_for_one_block_does_not_end_it_and_an_error_does() {
     let mut chunks = Chunks::new();
@@ -140,6 +147,7 @@ fn b_2_5_1_a_final_code_for_one_block_does_not_end_it_and_an_error_does() {
     assert_eq!(respond(&mut chunks, Code::REQUEST_ENTITY_INCOMPLETE, &[]), Ok(Next::Over));
 }
 
+/// B-2.10-1
 #[test]
 fn b_2_10_1_if_none_match_is_asked_with_the_first_block_only() {
     let options = [(OptionNumber::IF_NONE_MATCH, &b""[..]), PATH];
@@ -150,6 +158,7 @@ fn b_2_10_1_if_none_match_is_asked_with_the_first_block_only() {
     assert!(!has(&put(&mut chunks, &options, &body(3000), &plain(1152)).unwrap()));
 }
 
+/// D-C-6
 #[test]
 fn d_c_6_blocks_are_not_offered_to_a_peer_that_has_not_announced_them() {
     let silent = Settings { block_wise: false, ..Settings::BASE };
@@ -172,6 +181,7 @@ fn d_c_6_blocks_are_not_offered_to_a_peer_that_has_not_announced_them() {
     assert!(put(&mut Chunks::new(), &[PATH], &body(3000), &terms).is_ok());
 }
 
+/// E-3-1
 #[test]
 fn e_3_1_blocks_carry_their_request_tag() {
     let mut chunks = Chunks::new().tagged(0x0102);
@@ -192,6 +202,7 @@ fn e_3_1_blocks_carry_their_request_tag() {
     assert_eq!(Message::parse(&frame).unwrap().option(OptionNumber::REQUEST_TAG), Some(&[1, 2][..]));
 }
 
+/// B-2.3-1
 #[test]
 fn b_2_3_1_an_answer_is_cut_to_the_size_asked_for_or_a_smaller_one() {
     let whole = body(5000);
@@ -219,6 +230,7 @@ fn b_2_3_1_an_answer_is_cut_to_the_size_asked_for_or_a_smaller_one() {
     assert_eq!((payload(&frame), block2(&frame), written), (&b"gone"[..], None, Written::Whole));
 }
 
+/// B-2.4-1
 #[test]
 fn b_2_4_1_every_block_has_the_etag_of_the_whole() {
     let tag = |whole: &[u8], number| {
@@ -241,6 +253,7 @@ fn b_2_4_1_every_block_has_the_etag_of_the_whole() {
     assert_eq!(message.uint(OptionNumber::SIZE2), Some(3000));
 }
 
+/// B-2.6-1
 #[test]
 fn b_2_6_1_a_notification_is_a_first_block_no_larger_than_the_registration_wanted() {
     let asks =

@@ -48,6 +48,7 @@ fn v28_to_v31_are_read_and_written() {
     assert_eq!(text(&brief)[3..], [0xd1, 0x0e, 0x06, 0xd3, 0x14, 0x01, 0x00, 0x00]);
 }
 
+/// B-6-3
 #[test]
 fn b_6_3_bert_blocks_go_where_their_number_says() {
     let mut collector = new();
@@ -62,6 +63,7 @@ fn b_6_3_bert_blocks_go_where_their_number_says() {
     assert_eq!(collector.body().len(), 12903);
 }
 
+/// B-6-2, B-2.3-2, row-39
 #[test]
 fn b_6_2_and_b_2_3_2_a_block_that_others_follow_is_full() {
     for (size, more, length, good) in [
@@ -85,6 +87,7 @@ fn b_6_2_and_b_2_3_2_a_block_that_others_follow_is_full() {
     }
 }
 
+/// B-2.2-2, row-38
 #[test]
 fn b_2_2_2_szx_7_is_reserved_where_we_announced_no_bert() {
     let options = [PATH, (OptionNumber::BLOCK1, &value(0, true, BlockSize::Bert)[..])];
@@ -100,6 +103,7 @@ fn b_2_2_2_szx_7_is_reserved_where_we_announced_no_bert() {
     assert!(new().handle_response(&response, &bert(1152)).is_ok());
 }
 
+/// B-2.1-1
 #[test]
 fn b_2_1_1_a_block_option_comes_once() {
     let value = value(0, true, BlockSize::B64);
@@ -109,6 +113,7 @@ fn b_2_1_1_a_block_option_comes_once() {
     assert_eq!(give(&mut new(), &long, &body(16), &plain(1152)), Err(Code::BAD_OPTION));
 }
 
+/// B-2.5-2, row-40
 #[test]
 fn b_2_5_2_a_missing_block_is_4_08() {
     let mut collector = new();
@@ -127,6 +132,7 @@ fn b_2_5_2_a_missing_block_is_4_08() {
     assert_eq!(collector.body(), body(9));
 }
 
+/// B-2.3-2
 #[test]
 fn b_2_3_2_another_content_format_is_4_08() {
     let mut collector = new();
@@ -139,6 +145,7 @@ fn b_2_3_2_another_content_format_is_4_08() {
     assert_eq!(given, Err(Code::REQUEST_ENTITY_INCOMPLETE));
 }
 
+/// B-2.5-3, row-41
 #[test]
 fn b_2_5_3_over_the_limit_is_4_13_with_size1() {
     let expect = |collector: &mut Collector<Fixed<100>>, options: Options<'_>, length, limit| {
@@ -178,6 +185,7 @@ fn take(
     to.handle_response(&Message::parse(&frame).unwrap(), &bert(1 << 20))
 }
 
+/// B-2.3-1
 #[test]
 fn b_2_3_1_the_next_block_is_asked_for_with_the_size_that_came() {
     let mut collector = new();
@@ -201,6 +209,7 @@ fn b_2_3_1_the_next_block_is_asked_for_with_the_size_that_came() {
     assert_eq!(collector.body().len(), 101);
 }
 
+/// row-49
 #[test]
 fn row_49_what_does_not_belong_together_is_not_put_together() {
     let [first, second] = [value(0, true, BlockSize::B64), value(1, false, BlockSize::B64)];
@@ -225,6 +234,7 @@ fn row_49_what_does_not_belong_together_is_not_put_together() {
     assert_eq!(take(&mut small, &[], &second, 1), Err(Fault::TooLarge { limit: 64 }));
 }
 
+/// B-4-1
 #[test]
 fn b_4_1_a_lying_size2_changes_nothing() {
     for size in [&[1][..], &[0xff, 0xff, 0xff, 0xff]] {
@@ -241,6 +251,7 @@ fn b_4_1_a_lying_size2_changes_nothing() {
     }
 }
 
+/// E-3-1
 #[test]
 fn e_3_1_request_tag_and_all_but_a_few_options_tell_operations_apart() {
     let key = |options: Options<'_>| Key::of(&Message::parse(&message(Code::PUT, options, &[])).unwrap());

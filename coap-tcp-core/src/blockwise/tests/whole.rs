@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::blockwise::{Collected, Collector, Next};
+use crate::blockwise::{Collected, Collector, Next, Sequence, Stock};
 
 fn sizes() -> impl Strategy<Value = BlockSize> {
     (0..8_u8).prop_map(|n| Block::read(&[n]).unwrap().size)
@@ -88,6 +88,68 @@ proptest! {
             }
         }
         prop_assert_eq!(collector.body(), &whole);
+    }
+
+    #[test]
+    fn a_body_made_while_it_is_sent_arrives_as_it_comes(
+        length in 0..9000_usize,
+        limit in 60..6000_u32,
+        told: bool,
+        size in sizes(),
+    ) {
+        let (whole, terms) = (body(length), bert(limit));
+        let stock = |at: usize| {
+            let ready = (length - at).min(terms.chunk() + 1);
+            Stock { ready, ended: at + ready == length, total: told.then_some(length as u32) }
+        };
+        // As a request.
+        let (mut chunks, mut sequence, mut arrived) = (Chunks::new(), Sequence::new(), Vec::new());
+        loop {
+            let at = chunks.position() as usize;
+            let fill = |takes, payload: &mut dyn crate::Buf| payload.append(&whole[at..at + takes]);
+            let mut frame = Vec::new();
+            let mut writer = Writer::new(&mut frame, Code::PUT, &[7, 7]).unwrap();
+            chunks.write_from(&mut writer, [PATH].into_iter(), stock(at), &terms, fill).unwrap();
+            writer.finish();
+            prop_assert!(frame.len() <= limit as usize);
+            let request = Message::parse(&frame).unwrap();
+            arrived.extend_from_slice(request.payload);
+            if !chunks.is_cut() {
+                break;
+            }
+            prop_assert_eq!(request.uint(OptionNumber::SIZE1).is_some(), told && at == 0);
+            match sequence.handle_request(&request, &bert(1 << 20)) {
+                Ok(Collected::More(brief)) => prop_assert_eq!(brief.code, Code::CONTINUE),
+                Ok(Collected::Whole(_)) => break,
+                Err(brief) => panic!("{brief:?}"),
+            }
+            let number = block1(&frame).unwrap().number;
+            let response = message(Code::CONTINUE, &[(OptionNumber::BLOCK1, &value(number, true, size))], &[]);
+            prop_assert_eq!(chunks.handle_response(&Message::parse(&response).unwrap()), Ok(Next::Send));
+        }
+        prop_assert_eq!(&arrived, &whole);
+        // As an answer.
+        let (mut sequence, mut arrived) = (Sequence::new(), Vec::new());
+        let mut ask = Some(block(0, false, size));
+        while let Some(next) = ask {
+            let request = message(Code::GET, &[(OptionNumber::BLOCK2, &value(next.number, false, next.size))], &[]);
+            let get = wanted(&request, &terms);
+            let at = get.offset() as usize;
+            let fill = |takes, payload: &mut dyn crate::Buf| payload.append(&whole[at..at + takes]);
+            let mut frame = Vec::new();
+            let mut writer = Writer::new(&mut frame, Code::CONTENT, &[7, 7]).unwrap();
+            get.write_from(&mut writer, Code::CONTENT, [].into_iter(), stock(at), &terms, fill).unwrap();
+            writer.finish();
+            prop_assert!(frame.len() <= limit as usize);
+            let response = Message::parse(&frame).unwrap();
+            arrived.extend_from_slice(response.payload);
+            ask = match sequence.handle_response(&response, &bert(1 << 20)) {
+                Ok(Collected::More(next)) => Some(next),
+                Ok(Collected::Whole(_)) => None,
+                Err(fault) => panic!("{fault}"),
+            };
+        }
+        prop_assert_eq!(&arrived, &whole);
     }
 
     #[test]

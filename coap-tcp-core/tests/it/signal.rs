@@ -242,6 +242,44 @@ fn row_42_row_43_requests_after_a_release() {
 }
 
 #[test]
+fn t_5_3_1_3_a_release_over_the_peers_limit_is_refused_and_nothing_has_happened() {
+    let mut rig = Rig::open();
+    rig.feed("20 E1 21 10").unwrap();
+    let peer = rig.session.peer(&mut rig.tx);
+    let refused = peer.conn.release(rig.now, Some(60), &["a.long.name.example"], peer.tx);
+    assert_eq!(refused, Err(SendError::TooLarge { limit: 16 }));
+    assert_eq!(peer.conn.state(), State::Open);
+    peer.conn.release(rig.now, Some(60), &["a.example"], peer.tx).unwrap();
+    assert_eq!(rig.said(), [r#"7.04 Release Alternative-Address="a.example" Hold-Off=60"#]);
+}
+
+/// Three bytes are all that Hold-Off has (B.4).
+#[test]
+fn t_5_5_7_a_longer_hold_off_becomes_the_longest() {
+    let mut rig = Rig::open();
+    let peer = rig.session.peer(&mut rig.tx);
+    peer.conn.release(rig.now, Some(u32::MAX), &[], peer.tx).unwrap();
+    assert_eq!(rig.said(), ["7.04 Release Hold-Off=16777215"]);
+}
+
+#[test]
+fn t_5_5_3_after_the_peers_release_we_ask_nothing_not_even_with_a_ping() {
+    let mut rig = Rig::open();
+    rig.feed("62 01 10 00 B5 6C 61 74 65 72").unwrap();
+    rig.feed("00 E4").unwrap();
+    let mut peer = rig.session.peer(&mut rig.tx);
+    assert_eq!(peer.conn.state(), State::Draining);
+    assert_eq!(peer.request(rig.now, Code::GET).err(), Some(SendError::Releasing));
+    for custody in [false, true] {
+        assert_eq!(peer.conn.ping(rig.now, custody, peer.tx), Err(SendError::Releasing));
+    }
+    assert_eq!(peer.conn.release(rig.now, None, &[], peer.tx), Err(SendError::Releasing));
+    assert_eq!(rig.said_hex(), "");
+    rig.answer("a");
+    assert_eq!(rig.said(), [r#"2.05 Content token=1000 "a""#]);
+}
+
+#[test]
 fn t_5_5_5_row_63_a_peer_that_ignores_our_release() {
     let mut rig = Rig::open();
     rig.get("a", 1);

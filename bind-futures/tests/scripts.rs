@@ -11,17 +11,24 @@ use std::{future, io};
 
 use bind_futures::{Role, Timer, drive};
 use clock::Clock;
-use coap_tcp_app::Transport;
+use coap_tcp_app::{Layer, Transport};
 use futures_io::{AsyncRead, AsyncWrite};
 use smol::LocalExecutor;
 use testkit::conformance::{run, trials};
-use testkit::layer_app::LayerApp;
+use testkit::lwm2m::{self, DeviceApp, ServerApp};
 use testkit::pipe::PipeEnd;
 use testkit::pipe_rig::{PipeRig, Runtime};
 use testkit::script::{self, Setup};
 
 fn main() -> ExitCode {
-    run([trials::<PipeRig<Smol>>("smol"), trials::<PipeRig<AsyncStd>>("async-std")])
+    run([
+        trials::<PipeRig<Smol>>("smol"),
+        lwm2m::trials::<PipeRig<Smol, DeviceApp>>("smol-device"),
+        lwm2m::trials::<PipeRig<Smol, ServerApp>>("smol-server"),
+        trials::<PipeRig<AsyncStd>>("async-std"),
+        lwm2m::trials::<PipeRig<AsyncStd, DeviceApp>>("async-std-device"),
+        lwm2m::trials::<PipeRig<AsyncStd, ServerApp>>("async-std-server"),
+    ])
 }
 
 struct Smol {
@@ -31,7 +38,7 @@ struct Smol {
 }
 
 impl Runtime for Smol {
-    fn start(setup: &Setup, io: PipeEnd, layer: LayerApp) -> Self {
+    fn start(setup: &Setup, io: PipeEnd, layer: impl Layer<Tag: Send> + Send + 'static) -> Self {
         let (executor, clock) = (LocalExecutor::new(), Clock::default());
         let _driver = executor.spawn(driven(setup, io, layer, &clock));
         Self { executor, clock, _driver }
@@ -55,7 +62,7 @@ struct AsyncStd {
 }
 
 impl Runtime for AsyncStd {
-    fn start(setup: &Setup, io: PipeEnd, layer: LayerApp) -> Self {
+    fn start(setup: &Setup, io: PipeEnd, layer: impl Layer<Tag: Send> + Send + 'static) -> Self {
         let clock = Clock::default();
         let _driver = async_std::task::spawn_local(driven(setup, io, layer, &clock));
         Self { clock, _driver }
@@ -78,7 +85,12 @@ impl Runtime for AsyncStd {
     }
 }
 
-fn driven(setup: &Setup, io: PipeEnd, layer: LayerApp, clock: &Clock) -> impl Future<Output = ()> + use<> {
+fn driven<L: Layer>(
+    setup: &Setup,
+    io: PipeEnd,
+    layer: L,
+    clock: &Clock,
+) -> impl Future<Output = ()> + use<L> {
     let role = match setup.role {
         script::Role::Client => Role::Initiator,
         script::Role::Server => Role::Acceptor,

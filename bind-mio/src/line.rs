@@ -29,6 +29,7 @@ pub(crate) struct Line<'c, L: Layer, S> {
     pub(crate) stream: S,
 }
 
+#[allow(clippy::large_enum_variant, reason = "nearly all lines are up, nearly all the time")]
 enum Phase<'c, L: Layer> {
     /// The transport does not stand yet, and has until then.
     Opening {

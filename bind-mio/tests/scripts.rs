@@ -14,17 +14,22 @@ use bind_mio::core::Instant;
 use bind_mio::{Reactor, Role};
 use narrow::{Gauge, Narrow};
 use testkit::conformance::{run, trials};
-use testkit::layer_app::LayerApp;
+use testkit::layer_app::{App, LayerApp};
+use testkit::lwm2m::{self, DeviceApp, ServerApp};
 use testkit::rig::{End, Rig, Seen};
 use testkit::script::{self, Command, Setup};
 
 fn main() -> ExitCode {
-    run([trials::<Mio>("mio")])
+    run([
+        trials::<Mio<LayerApp>>("mio"),
+        lwm2m::trials::<Mio<DeviceApp>>("mio-device"),
+        lwm2m::trials::<Mio<ServerApp>>("mio-server"),
+    ])
 }
 
-struct Mio {
-    reactor: Reactor<'static, LayerApp, Narrow>,
-    app: LayerApp,
+struct Mio<A: App> {
+    reactor: Reactor<'static, A::Layer, Narrow>,
+    app: A,
     now: Instant,
     peer: UnixStream,
     gauge: Gauge,
@@ -33,7 +38,7 @@ struct Mio {
     ended: bool,
 }
 
-impl Mio {
+impl<A: App> Mio<A> {
     /// Until nothing moves. What is written to such a socket can be read at once.
     fn settle(&mut self) {
         loop {
@@ -50,18 +55,23 @@ impl Mio {
     }
 }
 
-impl Rig for Mio {
+impl<A: App> Rig for Mio<A> {
+    fn can(setup: &Setup) -> bool {
+        A::can(setup)
+    }
+
     fn start(setup: &Setup) -> Self {
         let role = match setup.role {
             script::Role::Client => Role::Initiator,
             script::Role::Server => Role::Acceptor,
         };
         let (ours, peer) = UnixStream::pair().unwrap_or_else(|error| panic!("{error}"));
-        let (app, gauge, now) = (LayerApp::default(), Gauge::new(setup.window), Instant::ZERO);
+        let (app, layer) = A::new();
+        let (gauge, now) = (Gauge::new(setup.window), Instant::ZERO);
         let mut reactor = Reactor::new(setup.config).unwrap_or_else(|error| panic!("{error}"));
         let opened = peer.set_nonblocking(true).and_then(|()| ours.set_nonblocking(true)).and_then(|()| {
             let stream = Narrow::new(mio::net::UnixStream::from_std(ours), &gauge);
-            reactor.open(now, role, stream, app.clone())
+            reactor.open(now, role, stream, layer)
         });
         opened.unwrap_or_else(|error| panic!("{error}"));
         let mut rig = Self { reactor, app, now, peer, gauge, outbox: vec![], ended: false };

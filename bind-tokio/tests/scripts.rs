@@ -7,16 +7,20 @@ use std::{io, pin::Pin};
 
 use bind_tokio::core::Closed;
 use bind_tokio::{Clock, drive};
-use coap_tcp_app::{Role, Transport};
+use coap_tcp_app::{Layer, Role, Transport};
 use testkit::conformance::{run, trials};
-use testkit::layer_app::LayerApp;
+use testkit::lwm2m::{self, DeviceApp, ServerApp};
 use testkit::pipe::PipeEnd;
 use testkit::pipe_rig::{PipeRig, Runtime};
 use testkit::script::{self, Setup};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 fn main() -> ExitCode {
-    run([trials::<PipeRig<Tokio>>("tokio")])
+    run([
+        trials::<PipeRig<Tokio>>("tokio"),
+        lwm2m::trials::<PipeRig<Tokio, DeviceApp>>("tokio-device"),
+        lwm2m::trials::<PipeRig<Tokio, ServerApp>>("tokio-server"),
+    ])
 }
 
 struct Tokio {
@@ -25,7 +29,7 @@ struct Tokio {
 }
 
 impl Runtime for Tokio {
-    fn start(setup: &Setup, io: PipeEnd, layer: LayerApp) -> Self {
+    fn start(setup: &Setup, io: PipeEnd, layer: impl Layer<Tag: Send> + Send + 'static) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.unwrap_or_else(|error| panic!("{error}"));
         let (role, config) = (role(setup.role), setup.config);

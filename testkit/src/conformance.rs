@@ -18,7 +18,12 @@ pub const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
 ///
 /// Says which script is not understood, and where.
 pub fn trials<R: Rig + 'static>(rig: &str) -> Result<Vec<Trial>, String> {
-    let scripts = load(Path::new(SCRIPTS))?;
+    trials_of::<R>(Path::new(SCRIPTS), rig)
+}
+
+/// The same of another folder.
+pub(crate) fn trials_of<R: Rig + 'static>(folder: &Path, rig: &str) -> Result<Vec<Trial>, String> {
+    let scripts = load(folder)?;
     Ok(scripts.into_iter().filter(player::can::<R>).map(|script| trial::<R>(rig, script)).collect())
 }
 

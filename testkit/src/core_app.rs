@@ -290,6 +290,7 @@ impl CoreApp {
             Command::Abort(text) => peer.conn.abort(text, peer.tx),
             Command::Close => peer.conn.close(),
             Command::Consent(consent) => peer.conn.consent_custody(*consent),
+            Command::Lwm2m(command) => panic!("a CoAP application cannot {command:?}"),
         }
         Ok(())
     }

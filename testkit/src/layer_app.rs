@@ -9,7 +9,33 @@ use coap_tcp_core::{Closed, Event, Expired, Instant, SendError};
 
 use crate::core_app::CoreApp;
 use crate::rig::Seen;
-use crate::script::Command;
+use crate::script::{Command, Setup};
+
+/// An application as a rig has it, and the layer that it is on the connection.
+pub trait App: Sized {
+    /// What the adapter runs.
+    type Layer: Layer<Tag: Send> + Send + 'static;
+
+    /// Whether it can play this part.
+    fn can(_setup: &Setup) -> bool {
+        true
+    }
+
+    /// Both.
+    fn new() -> (Self, Self::Layer);
+
+    /// Leaves a command for the next turn.
+    fn command(&self, command: &Command);
+
+    /// Has the connection looked after, as if its transport had woken it.
+    fn wake(&self);
+
+    /// What it was told since the last call.
+    fn take_seen(&self) -> Vec<Seen>;
+
+    /// How many turns it has had: when there are no more, nothing moves.
+    fn turns(&self) -> u64;
+}
 
 /// The layer. Its clone stays with the rig.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +56,17 @@ impl LayerApp {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Leaves a command for the next turn.
-    pub fn command(&self, command: &Command) {
+impl App for LayerApp {
+    type Layer = Self;
+
+    fn new() -> (Self, Self) {
+        let app = Self::default();
+        (app.clone(), app)
+    }
+
+    fn command(&self, command: &Command) {
         let mut state = self.lock();
         if state.over {
             state.refuse(command);
@@ -43,23 +77,20 @@ impl LayerApp {
         self.wake();
     }
 
-    /// Has the connection looked after, as if its transport had woken it.
-    pub fn wake(&self) {
+    fn wake(&self) {
         let waker = self.lock().waker.take();
         if let Some(waker) = waker {
             waker.wake();
         }
     }
 
-    /// What it was told since the last call.
-    pub fn take_seen(&self) -> Vec<Seen> {
+    fn take_seen(&self) -> Vec<Seen> {
         let mut state = self.lock();
         state.gather();
         std::mem::take(&mut state.seen)
     }
 
-    /// How many turns it has had: when there are no more, nothing moves.
-    pub fn turns(&self) -> u64 {
+    fn turns(&self) -> u64 {
         self.lock().turns
     }
 }
@@ -74,12 +105,10 @@ impl State {
 
     /// Nobody is left to carry it out.
     fn refuse(&mut self, command: &Command) {
-        let tag = match command {
-            Command::Request { tag, .. } => Some(*tag),
-            Command::On(..) | Command::Abort(_) | Command::Close | Command::Consent(_) => return,
-            _ => None,
-        };
-        self.seen.push(Seen::Refused { tag, why: SendError::Closed });
+        if let Command::On(..) | Command::Abort(_) | Command::Close | Command::Consent(_) = command {
+            return;
+        }
+        self.seen.push(Seen::Refused { tag: command.tag(), why: SendError::Closed });
     }
 }
 

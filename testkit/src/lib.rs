@@ -10,12 +10,14 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod bare;
 pub mod conformance;
 pub mod core_app;
 pub mod core_rig;
 pub mod endpoint;
 pub mod fuzz;
 pub mod layer_app;
+pub mod lwm2m;
 pub mod model;
 pub mod pipe;
 pub mod pipe_rig;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::layer_app::LayerApp;
+use coap_tcp_app::Layer;
+
+use crate::layer_app::{App, LayerApp};
 use crate::pipe::{Pipe, PipeEnd};
 use crate::rig::{End, Rig, Seen};
 use crate::script::{Command, Setup};
@@ -10,7 +12,7 @@ use crate::script::{Command, Setup};
 /// A runtime with one connection on it, and a clock that is the rig's.
 pub trait Runtime {
     /// Sets the connection up.
-    fn start(setup: &Setup, io: PipeEnd, layer: LayerApp) -> Self;
+    fn start(setup: &Setup, io: PipeEnd, layer: impl Layer<Tag: Send> + Send + 'static) -> Self;
 
     /// Runs what can be run now.
     fn run(&mut self);
@@ -21,13 +23,13 @@ pub trait Runtime {
 
 /// The rig.
 #[derive(Debug)]
-pub struct PipeRig<R> {
+pub struct PipeRig<R, A = LayerApp> {
     runtime: R,
     pipe: Pipe,
-    app: LayerApp,
+    app: A,
 }
 
-impl<R: Runtime> PipeRig<R> {
+impl<R: Runtime, A: App> PipeRig<R, A> {
     /// Until nothing moves.
     fn settle(&mut self) {
         loop {
@@ -40,11 +42,15 @@ impl<R: Runtime> PipeRig<R> {
     }
 }
 
-impl<R: Runtime> Rig for PipeRig<R> {
+impl<R: Runtime, A: App> Rig for PipeRig<R, A> {
+    fn can(setup: &Setup) -> bool {
+        A::can(setup)
+    }
+
     fn start(setup: &Setup) -> Self {
         let (pipe, end) = Pipe::new(setup.window);
-        let app = LayerApp::default();
-        let mut rig = Self { runtime: R::start(setup, end, app.clone()), pipe, app };
+        let (app, layer) = A::new();
+        let mut rig = Self { runtime: R::start(setup, end, layer), pipe, app };
         rig.settle();
         rig
     }

@@ -123,9 +123,7 @@ impl<R: Rig> Player<R> {
             }
             Step::Expect(expected) => return self.expect(expected),
             Step::App(command) => {
-                if let crate::script::Command::Request { tag, .. } = command {
-                    self.tags.push(*tag);
-                }
+                self.tags.extend(command.tag());
                 self.rig.app(command);
             }
             Step::Event(words) => return self.event(words),

@@ -124,6 +124,8 @@ pub enum Seen {
     Settled(Settled),
     /// `timer keep-alive`: a deadline that ends nothing.
     Timer(&'static str),
+    /// `registered ..`, `updated ..`: what only LwM2M has.
+    Lwm2m(Vec<String>),
     /// `closed ..`: once, and the last.
     Closed(Closed),
 }
@@ -169,6 +171,7 @@ impl Seen {
             Self::Refused { tag: None, why } => reason("refused", why),
             Self::Settled(settled) => reason("settled", settled),
             Self::Timer(name) => vec!["timer".to_owned(), (*name).to_owned()],
+            Self::Lwm2m(words) => words.clone(),
             Self::Closed(why) => reason("closed", why),
         }
     }
@@ -202,7 +205,7 @@ impl fmt::Display for Seen {
 }
 
 /// The names in a value, as lower-case words: `Violation(BadCsmOption(1))` is `violation bad-csm-option 1`.
-fn kebab(value: &dyn Debug) -> Vec<String> {
+pub(crate) fn kebab(value: &dyn Debug) -> Vec<String> {
     let text = format!("{value:?}");
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_' && c != '.');
     words.filter(|word| !word.is_empty()).map(kebab_word).collect()

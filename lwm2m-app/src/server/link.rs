@@ -188,6 +188,10 @@ impl Asked {
         self.inbox.lost()
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.inbox.is_over()
+    }
+
     pub(super) fn cancel(&self) {
         self.link.cancel(&self.question);
     }

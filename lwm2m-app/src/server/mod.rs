@@ -135,6 +135,11 @@ impl Observation {
         self.asked.skipped()
     }
 
+    /// Whether nothing more will come than what has come already.
+    pub fn is_over(&self) -> bool {
+        self.asked.is_over()
+    }
+
     /// The next value; `None` when the observation is over.
     pub async fn next(&mut self) -> Option<Result<Answer, AskError>> {
         self.asked.next().await

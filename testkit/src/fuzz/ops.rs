@@ -143,7 +143,7 @@ pub fn encode_command(command: &Command) -> Option<u8> {
         Command::Request { .. } => 2,
         Command::Cancel(_) => 5,
         Command::Forget(_) => 7,
-        Command::On(..) => return None,
+        Command::On(..) | Command::Lwm2m(_) => return None,
         Command::Answer(..) => 8,
         Command::Notify(_, message) if message.code >> 5 == 2 => 10,
         Command::Notify(..) => 11,

@@ -29,12 +29,14 @@
 //! word `*` further options and any payload, and `token=$t` or `ETag=$e` takes the value down for later lines.
 //! Our first CSM need not be expected.
 
+mod lwm2m;
 mod parse;
 mod setup;
 mod spec;
 mod step;
 mod words;
 
+pub use lwm2m::Lwm2m;
 pub(crate) use parse::is_requirement;
 pub use parse::{Run, Script, load};
 pub use setup::{Role, Setup};

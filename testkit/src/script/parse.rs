@@ -80,7 +80,7 @@ pub(crate) fn is_requirement(word: &str) -> bool {
     let letters = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
     let rest = word.get(letters.len()..).unwrap_or_default();
     let coded = word.split_once('-').is_some_and(|(family, rest)| {
-        (1..=2).contains(&family.len())
+        (1..=3).contains(&family.len())
             && family.bytes().all(|b| b.is_ascii_uppercase())
             && rest.ends_with(|c: char| c.is_ascii_digit())
     });

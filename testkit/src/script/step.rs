@@ -5,6 +5,7 @@ use std::time::Duration;
 use coap_numbers::code as codes;
 use coap_tcp_core::wire::BlockSize;
 
+use super::lwm2m::Lwm2m;
 use super::spec::{Names, Spec, code};
 use super::words::{duration, hex, key_value};
 use crate::core_app::Cutting;
@@ -98,6 +99,8 @@ pub enum Command {
     Close,
     /// `consent yes|no`: whether Custody may be confirmed.
     Consent(bool),
+    /// Of a device, or of its server.
+    Lwm2m(Lwm2m),
 }
 
 /// What the application does with a request.
@@ -171,6 +174,15 @@ impl Said {
 }
 
 impl Command {
+    /// Comes back with its answer.
+    pub const fn tag(&self) -> Option<u32> {
+        match self {
+            Self::Request { tag, .. } => Some(*tag),
+            Self::Lwm2m(command) => command.tag(),
+            _ => None,
+        }
+    }
+
     fn parse(words: &[String]) -> Result<Self, String> {
         let (verb, rest) = words.split_first().ok_or("app does what?")?;
         let method = match verb.as_str() {
@@ -197,7 +209,10 @@ impl Command {
             ("abort", [text]) => Ok(Self::Abort(text.trim_matches('"').to_owned())),
             ("close", []) => Ok(Self::Close),
             ("consent", [word]) if word == "yes" || word == "no" => Ok(Self::Consent(word == "yes")),
-            _ => Err(format!("app cannot {}", words.join(" "))),
+            _ => match Lwm2m::parse(words) {
+                Some(command) => Ok(Self::Lwm2m(command)),
+                None => Err(format!("app cannot {}", words.join(" "))),
+            },
         }
     }
 

@@ -6,6 +6,7 @@ use crate::keep_alive::KeepAlive;
 use crate::wire::{Csm, OptionNumber};
 
 /// What happens to a message over our Max-Message-Size (D-C-5).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Oversized {
     /// Abort, as soon as its length is known.
@@ -16,6 +17,7 @@ pub enum Oversized {
 
 /// Deviations of peers that are borne, each by a switch of its own (appendix N). The defaults are those of
 /// the digest.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Tolerance {

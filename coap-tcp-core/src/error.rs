@@ -16,11 +16,13 @@ mod text;
 pub(crate) use text::Phrase;
 
 /// A buffer has no room for all that was to be appended; it holds what it held before.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("no room left")]
 pub struct Full;
 
 /// Bytes that are no CoAP message (T-5.6-7).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed {
     /// What is wrong.
@@ -30,6 +32,7 @@ pub struct Malformed {
 }
 
 /// What is wrong with the bytes of a frame.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Defect {
@@ -50,6 +53,7 @@ pub enum Defect {
 }
 
 /// A message that may not come now, or not in this form (error matrix rows 1, 7, 8, 11, 12, 28).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Violation {
@@ -70,11 +74,13 @@ pub enum Violation {
 }
 
 /// An option of a request that cannot be served (C-5.4.1-2, C-5.4.3-1, C-5.4.5-1).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("bad option {0}")]
 pub struct BadOption(pub u16);
 
 /// Why a frame could not be written so.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum WriteError {
     /// No room; the frame is as it was before the call.
@@ -86,6 +92,7 @@ pub enum WriteError {
 }
 
 /// Why a message was not sent. Always found before anything has changed.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -138,6 +145,7 @@ impl From<WriteError> for SendError {
 }
 
 /// A configuration that cannot work.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -166,6 +174,7 @@ pub enum ConfigError {
 }
 
 /// Why a connection is over. Everything that belonged to it is gone with it (T-3.4-5).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Closed {

@@ -7,6 +7,7 @@ use crate::requests::{Observer, RequestId};
 use crate::wire::{Code, Message, OptionNumber};
 
 /// What the peer has told us it can take (T-5.3-1). Base values hold until its CSM comes (T-3.3-5).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
     /// Largest whole message that it takes.
@@ -29,6 +30,7 @@ impl Settings {
 
 /// What came of one frame. Exhaustive on purpose: whoever handles events should notice a new one.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Event<'f, T> {
     /// The peer's settings, after its first CSM or a later one.
     Ready(Settings),
@@ -75,6 +77,7 @@ pub enum Event<'f, T> {
 }
 
 /// Whether a request of ours is over.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Tagged<T> {
     /// It is; here is its tag back.
@@ -84,6 +87,7 @@ pub enum Tagged<T> {
 }
 
 /// Why one request of ours has failed.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Failure {
@@ -94,6 +98,7 @@ pub enum Failure {
 }
 
 /// What the core has settled by itself.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Settled {
@@ -130,6 +135,7 @@ pub enum Settled {
 }
 
 /// What came of a deadline.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Expired<T> {
     /// A request of ours got no answer in time; a late one will be [`Event::Unmatched`].
@@ -220,6 +226,7 @@ impl<'f> core::ops::Deref for Incoming<'f> {
 }
 
 /// An answer that follows from the request alone.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Refusal {
     /// The code to answer with.

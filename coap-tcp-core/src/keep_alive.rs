@@ -9,6 +9,7 @@ use crate::time::{Instant, micros};
 /// A period is never exceeded; [`Config::jitter`](crate::Config::jitter) may shorten it. Which one is right depends on
 /// what lies between the peers: measured NATs forget after 2 minutes to more than 6 hours, half of them within an hour,
 /// and RFC 5382 asks for 124 minutes. The constants are for what is known about them (F-7).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum KeepAlive {
@@ -73,6 +74,7 @@ const fn scramble(mut z: u64) -> u64 {
 }
 
 /// Between which periods [`KeepAlive::Adaptive`] learns.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeepAliveBounds {
     /// In microseconds, as the ceiling.
@@ -124,6 +126,7 @@ impl KeepAliveBounds {
 ///   successes, then 32, 64, 128, and from then on 255. At most one connection in so many is lost by trying.
 ///
 /// Several connections over one path may begin with the same search; what the last one knows is as good as any.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct KeepAliveSearch {
     /// The longest that has survived; 0: none has.

@@ -84,7 +84,9 @@
 //! # Features
 //!
 //! None is on by default. `alloc`: [`Buf`] and [`Slots`] for `Vec`, and a timer wheel for many connections.
-//! `bytes`: [`Buf`] for `BytesMut`. Features add implementations; they do not change what the core does.
+//! `bytes`: [`Buf`] for `BytesMut`. `log` and `defmt`: lines of what was learned, refused, ended, with nothing of
+//! the peer's in them as it came; and `defmt::Format` for public types. `coap-message`: the community's message
+//! traits, so that handlers written for them serve over TCP. Features add implementations; they do not change what the core does.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -101,6 +103,8 @@ pub mod advice;
 mod arith;
 pub mod blockwise;
 pub mod buf;
+#[cfg(feature = "coap-message")]
+pub mod coap_message;
 mod config;
 mod connection;
 pub mod deframe;
@@ -112,6 +116,7 @@ mod requests;
 mod session;
 mod stats;
 mod time;
+mod trace;
 pub mod uri;
 #[cfg(feature = "alloc")]
 mod wheel;

@@ -12,6 +12,7 @@ pub(crate) const MAX_SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 12;
 
 /// Names one use of one slot.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Key {
     slot: u16,
@@ -39,17 +40,20 @@ impl Key {
 }
 
 /// A request of ours under way; names it in [`Event`](crate::Event)s and commands. Never names another one.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RequestId(pub(crate) Key);
 
 /// A request of the peer's that will be answered later.
 ///
 /// Whoever drops it without an answer owes the peer a 5.00 (row 70): the core cannot see it go.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(PartialEq, Eq, Hash, Debug)]
 #[must_use = "the peer waits for an answer"]
 pub struct Ticket(pub(crate) Key);
 
 /// An observation of the peer's, until it cancels, a notification ends it, or the connection closes.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Observer(pub(crate) Key);
 

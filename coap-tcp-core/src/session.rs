@@ -13,6 +13,7 @@ use crate::event::{Event, Expired, Incoming};
 use crate::requests::{Observer, Slots, Ticket};
 use crate::stats::Tally;
 use crate::time::Instant;
+use crate::trace;
 use crate::wire::Code;
 
 /// A [`Connection`] with its cutter: what an adapter drives.
@@ -36,6 +37,7 @@ pub struct Peer<'a, 'c, S, T: ?Sized> {
 }
 
 /// How far [`Session::receive`] came.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flow {
     /// All input is taken.
@@ -153,6 +155,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                 }
             };
             tally.event(&event);
+            trace::event(&event);
             let request = match &event {
                 Event::Request(incoming) => Some(incoming.message()),
                 _ => None,
@@ -230,7 +233,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
             self.discard(now);
             return Some(Expired::Closed(self.conn.fail(Closed::FrameTimeout, tx)));
         }
-        self.conn.handle_timeout(now, tx)
+        self.conn.handle_timeout(now, tx).inspect(trace::expired)
     }
 
     fn frame_deadline(&self) -> Option<Instant> {

@@ -88,6 +88,7 @@ macro_rules! counts {
         /// knows (row 32, half of row 33). After the end of a [`Session`](crate::Session) its input is
         /// discarded unread.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
         #[non_exhaustive]
         pub enum Count {
             $(#[doc = concat!($what, " Rows: ", $rows, ".")] $variant,)*

@@ -6,6 +6,7 @@ use coap_tcp_core::wire::{Code, Message, OptionNumber};
 use crate::content::ContentFormat;
 
 /// An operation of device management or information reporting.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operation {
     /// Values at and below a path.

@@ -12,6 +12,7 @@ use thiserror::Error;
 ///
 /// Every identifier is 0..=65534: a `Path` that exists is one that LwM2M allows. Paths are ordered as a tree is walked:
 /// a node before what it holds, siblings by number.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Path {
     // What lies beyond `depth` is zero, so that the derived `Eq` and `Hash` hold.
@@ -20,6 +21,7 @@ pub struct Path {
 }
 
 /// Why something is not a path.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum PathError {
     /// A segment that is no canonical decimal of 0..=65534; 4.04 to a request (DM-3).

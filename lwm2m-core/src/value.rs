@@ -11,6 +11,7 @@ pub use text::Text;
 use thiserror::Error;
 
 /// The data types of LwM2M (G.2). An executable resource has none.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Type {
     /// UTF-8.
@@ -57,6 +58,7 @@ pub enum Value<'a> {
 }
 
 /// Why what arrived is not a value of the declared type; 4.00 to a request (DM-37).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum ValueError {
     /// A value of a type that cannot stand for the declared one.

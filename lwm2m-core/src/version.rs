@@ -6,6 +6,7 @@ use core::str::FromStr;
 use thiserror::Error;
 
 /// The LwM2M enabler version of a registration, the value of `lwm2m` (REG-2). 1.1.1 is written, and counts, as 1.1.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Version {
     /// LwM2M 1.0.
@@ -17,6 +18,7 @@ pub enum Version {
 }
 
 /// Why a version cannot be used.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum VersionError {
     /// Not `major.minor`; 4.00 to a Register (ERR-11).
@@ -58,6 +60,7 @@ impl fmt::Display for Version {
 }
 
 /// The version of an object's definition, the value of `ver` (REG-24). The same major means compatible (OBJ-1).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ObjectVersion {
     /// Raised when old readers would misunderstand.

@@ -11,6 +11,7 @@ use crate::requests::{RequestId, Slots};
 use crate::time::Instant;
 
 /// What the transport should do once `tx` is as the adapter sees it.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Shutdown {
     /// Go on.

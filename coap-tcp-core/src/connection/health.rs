@@ -7,6 +7,7 @@ use crate::keep_alive::{KeepAlive, KeepAliveSearch, Rung};
 use crate::time::Instant;
 
 /// Which deadline comes next; for traces.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Why {

@@ -242,6 +242,9 @@ impl<'c, S: Slots> Connection<'c, S> {
             if state != self.state {
                 self.until = until;
             }
+            if self.state.listens() && !state.listens() {
+                crate::trace::ended(self.closed);
+            }
             self.state = state;
         }
     }

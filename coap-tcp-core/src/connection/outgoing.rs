@@ -10,6 +10,7 @@ use crate::error::{Closed, SendError, WriteError};
 use crate::event::{Incoming, Refusal, Settled};
 use crate::requests::{Asked, Held, Key, Observer, RequestId, Requests, Slots, Ticket};
 use crate::time::Instant;
+use crate::trace;
 use crate::wire::{Code, Decimal, OptionNumber, Token, Writer, uint};
 
 /// An answer under way. Writes like the [`Writer`] it is; dropped without [`Answer::finish`] it is as if
@@ -138,6 +139,7 @@ impl<'c, S: Slots> Connection<'c, S> {
         if let Some(option) = refusal.option {
             answer.payload(Decimal::new(option.0.into()).as_slice())?;
         }
+        trace::refused(refusal.code);
         answer.finish()
     }
 
@@ -294,6 +296,19 @@ impl<S: Slots, T: Buf + ?Sized> Answer<'_, '_, S, T> {
     pub fn restart(&mut self, code: Code) {
         self.code = code;
         self.writer.restart(code);
+    }
+
+    /// Changes the code, and nothing else.
+    #[cfg(feature = "coap-message")]
+    pub(crate) fn set_code(&mut self, code: Code) {
+        self.code = code;
+        self.writer.set_code(code);
+    }
+
+    /// The largest that it may be for the peer (T-5.3.1-3).
+    #[cfg(feature = "coap-message")]
+    pub(crate) const fn limit(&self) -> usize {
+        self.conn.peer.max_message_size as usize
     }
 
     /// Sends it, and settles what it answers. An error changes nothing: [`SendError::TooLarge`] asks for a

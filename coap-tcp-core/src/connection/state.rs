@@ -3,6 +3,7 @@
 use crate::error::Violation;
 
 /// Where a connection stands.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// Our CSM waits for the peer's (T-3.3-3).

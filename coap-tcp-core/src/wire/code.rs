@@ -9,6 +9,7 @@ use coap_numbers::code as numbers;
 pub struct Code(pub u8);
 
 /// What kind of message a code makes.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
     /// 0.00

@@ -4,6 +4,7 @@ use super::code::Code;
 use crate::error::{Defect, Malformed};
 
 /// What the first bytes of a frame tell, once all lengths are known.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Head {
     /// The code.
@@ -32,6 +33,7 @@ impl Head {
 }
 
 /// As much of a [`Head`] as there is.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Prefix {
     /// All of it.

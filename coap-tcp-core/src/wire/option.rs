@@ -58,6 +58,7 @@ impl fmt::Debug for OptionNumber {
 }
 
 /// How long a known option may be, and whether it may come twice (B.3).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
     /// Shortest value, in bytes.

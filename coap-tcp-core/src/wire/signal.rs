@@ -95,6 +95,7 @@ pub(crate) fn has_custody(message: &Message<'_>) -> bool {
 }
 
 /// What one CSM says. What it does not say keeps its value (T-5.3-2).
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Csm {
     /// Max-Message-Size.

@@ -184,8 +184,42 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
     pub(crate) fn restart(&mut self, code: Code) {
         self.tx.truncate(self.body);
         (self.last, self.payload) = (0, None);
+        self.set_code(code);
+    }
+
+    /// Changes the code, and nothing else.
+    pub(crate) fn set_code(&mut self, code: Code) {
         if let Some(to) = self.tx.as_mut_slice().get_mut(self.start + GAP) {
             *to = code.0;
+        }
+    }
+
+    /// Bytes that the buffer still takes.
+    #[cfg(feature = "coap-message")]
+    pub(crate) fn tx_room(&self) -> usize {
+        self.tx.room()
+    }
+
+    /// The payload written so far, to patch.
+    #[cfg(feature = "coap-message")]
+    pub(crate) fn payload_mut(&mut self) -> &mut [u8] {
+        let start = self.payload.unwrap_or(usize::MAX);
+        self.tx.as_mut_slice().get_mut(start..).unwrap_or_default()
+    }
+
+    /// The value of each option written so far, to patch.
+    #[cfg(feature = "coap-message")]
+    pub(crate) fn each_value(&mut self, mut patch: impl FnMut(u16, &mut [u8])) {
+        let end = self.tx.as_slice().len();
+        let (mut at, mut last) = (self.body, 0);
+        while let Ok(Some((number, value, rest))) =
+            split(self.tx.as_slice().get(at..).unwrap_or_default(), last)
+        {
+            (at, last) = (end - rest.len(), number);
+            let begin = at - value.len();
+            if let Some(value) = self.tx.as_mut_slice().get_mut(begin..at) {
+                patch(number, value);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use crate::operation::Operation;
 use crate::path::Path;
 
 /// Names a request of ours: the tag of its slot.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Op {
@@ -20,6 +21,7 @@ pub enum Op {
 }
 
 /// Only what the outside must do.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Open a transport to a server, then call `handle_connected`, or `handle_closed` where that fails.
@@ -35,6 +37,7 @@ pub enum Action {
 }
 
 /// Which deadline comes next; for traces.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Why {
     /// A server is to be connected to; ask `poll_action`.
@@ -50,6 +53,7 @@ pub enum Why {
 }
 
 /// What came of an event of the connection, or of a deadline.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'f> {
@@ -80,6 +84,7 @@ pub enum Event<'f> {
 }
 
 /// A request of the server's, and how it was answered.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Served {
     /// What it was; `None` where it was no operation of LwM2M.
@@ -91,6 +96,7 @@ pub struct Served {
 }
 
 /// Why a Register or an Update came to nothing.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Problem {

@@ -1,6 +1,7 @@
 //! Where the client stands with one server. All legality is in the one table below; it knows no time and no bytes.
 
 /// Where the client stands with one server.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
     /// Not connected; a connection will be wanted, now or later.

@@ -3,6 +3,7 @@
 use core::fmt;
 
 /// A content format, known here or not.
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ContentFormat(pub u16);
 

@@ -28,8 +28,24 @@ impl Config {
     /// The same for a connection that is open, with nothing under way or observed, and left alone. A request of ours
     /// that is still under way puts it off until its deadline at most.
     pub fn idle_detection_bound(&self) -> Option<Duration> {
-        let ping = self.ping_wait().map(|wait| wait.saturating_add(self.ping_timeout));
-        [ping, self.idle_bound()].into_iter().flatten().min()
+        let wait = self.ping_wait();
+        let found = wait.map(|wait| wait.saturating_add(self.ping_timeout));
+        let Some(idle) = self.idle_timeout else {
+            return found;
+        };
+        let ends = idle.saturating_add(self.linger);
+        let least = self.keep_alive.periods().map_or(Duration::MAX, |(least, _)| least);
+        let never_first = if self.jitter.is_some() { least / 5 * 4 > idle } else { least > idle };
+        // A keep-alive that comes first is a word of ours, and puts the idle time off: a Ping without its Pong once; an
+        // Empty message, which counts from what we said, once or for ever.
+        match (&self.keep_alive, wait.zip(found)) {
+            (KeepAlive::Empty(_), _) => never_first.then(|| idle.saturating_add(ends)),
+            (_, Some((wait, found))) if !never_first => {
+                let put_off = found.min(wait.min(idle).saturating_add(ends));
+                Some(if wait <= idle { put_off } else { put_off.max(ends) })
+            }
+            _ => Some(ends),
+        }
     }
 
     /// From the last byte that came to the Ping that finds it out.
@@ -42,21 +58,5 @@ impl Config {
         // missing, none is sent before that is clear.
         let before = if self.tolerance.missing_csm { self.csm_timeout } else { Duration::ZERO };
         Some(period.max(self.ping_timeout).max(before))
-    }
-
-    /// From the last byte to the end that `idle_timeout` makes. A keep-alive is a word of ours, and puts it off: an
-    /// Empty message for ever, a Ping without its Pong once.
-    fn idle_bound(&self) -> Option<Duration> {
-        let idle = self.idle_timeout?;
-        let put_off = match self.keep_alive.periods() {
-            Some((least, _)) if least / 5 * 4 > idle => Duration::ZERO,
-            Some((least, _)) if least > idle && self.jitter.is_none() => Duration::ZERO,
-            Some((_, most)) => match self.keep_alive {
-                KeepAlive::Empty(_) => return None,
-                _ => most.min(idle),
-            },
-            None => Duration::ZERO,
-        };
-        Some(put_off.saturating_add(idle).saturating_add(self.linger))
     }
 }

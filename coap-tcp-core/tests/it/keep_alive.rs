@@ -219,7 +219,7 @@ fn t_5_4_4_what_a_configuration_promises_about_half_open_connections() {
         (ping(100).idle_timeout(Some(50 * SECOND)), Some(160), Some(52)),
         (ping(100).idle_timeout(Some(90 * SECOND)).jitter(Some(1)), Some(160), Some(130)),
         (Config::new().keep_alive(KeepAlive::Empty(100 * SECOND)), None, None),
-        (Config::new().keep_alive(KeepAlive::Empty(400 * SECOND)), None, Some(302)),
+        (Config::new().keep_alive(KeepAlive::Empty(400 * SECOND)), None, Some(602)),
         (Config::new().keep_alive(KeepAlive::Empty(350 * SECOND)).jitter(Some(1)), None, None),
         (adaptive(), Some(3660), Some(3630)),
     ] {

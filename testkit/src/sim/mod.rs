@@ -5,11 +5,16 @@
 //! [`Busy`]. Everything follows from a seed; a failing test prints its own, and `SIM_SEED=` replays it.
 
 mod busy;
+pub mod deadlines;
+mod lone;
+mod nat;
 mod pipe;
 mod seeds;
 mod world;
 
 pub use busy::{Busy, Plan, Tally};
+pub use lone::{Lone, Still};
+pub use nat::{Dwelling, Nat, Stay};
 pub use pipe::{Line, Pipe};
 pub use seeds::for_seeds;
 pub use world::{Side, World};

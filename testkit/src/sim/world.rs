@@ -1,10 +1,12 @@
 //! Connections, and what happens to them in which order.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
 
 use coap_tcp_core::{Closed, Instant};
 
+use super::nat::Nat;
 use super::pipe::{Line, Pipe};
 use crate::endpoint::{App, Endpoint, Growing};
 use crate::rng::Rng;
@@ -27,6 +29,7 @@ pub struct World<A> {
     queue: BinaryHeap<Reverse<(Instant, u64, Side)>>,
     queued: u64,
     connections: Vec<[Node<A>; 2]>,
+    nats: BTreeMap<usize, Nat>,
     rng: Rng,
     turns: u64,
     /// Turns since the time last moved.
@@ -59,8 +62,9 @@ impl<A> Node<A> {
 impl<A: App<Growing>> World<A> {
     /// Nothing in it yet.
     pub fn new(seed: u64) -> Self {
-        let (queue, connections) = (BinaryHeap::new(), Vec::new());
-        Self { now: Instant::ZERO, queue, queued: 0, connections, rng: Rng::new(seed), turns: 0, standing: 0 }
+        let (queue, connections, nats) = (BinaryHeap::new(), Vec::new(), BTreeMap::new());
+        let rng = Rng::new(seed);
+        Self { now: Instant::ZERO, queue, queued: 0, connections, nats, rng, turns: 0, standing: 0 }
     }
 
     /// Another connection; the first of each pair is end 0.
@@ -106,6 +110,21 @@ impl<A: App<Growing>> World<A> {
     /// Why one end is over.
     pub fn closed(&self, side: Side) -> Option<Closed> {
         self.node(side).us.closed()
+    }
+
+    /// Whether one end has dropped the transport.
+    pub fn is_gone(&self, side: Side) -> bool {
+        self.node(side).us.is_gone()
+    }
+
+    /// A [`Nat`] is between the ends, which forgets them when both are silent for longer.
+    pub fn forget_after(&mut self, connection: usize, silence: Duration) {
+        self.nats.insert(connection, Nat::new(self.now, silence));
+    }
+
+    /// Since when that has forgotten the connection, if it has and somebody spoke.
+    pub fn forgotten(&self, connection: usize) -> Option<Instant> {
+        self.nats.get(&connection)?.forgotten()
     }
 
     /// One end stops reading, or reads again.
@@ -168,7 +187,16 @@ impl<A: App<Growing>> World<A> {
             }
         }
         let out = &mut us.out;
-        us.us.turn(now, &mut us.app, |bytes| out.write(now, bytes, rng));
+        let mut nat = self.nats.get_mut(&side.connection);
+        let mut passes = true;
+        us.us.turn(now, &mut us.app, |bytes| {
+            passes &= bytes.is_empty() || nat.as_mut().is_none_or(|nat| nat.passes(now));
+            out.write(now, bytes, rng)
+        });
+        if !passes {
+            us.out.break_off();
+            them.out.break_off();
+        }
         if us.us.is_finished() {
             us.out.finish();
         }

@@ -248,6 +248,7 @@ impl KeepAliveSearch {
 /// A length of time in a byte, as a float with 4 bits of fraction: from a second to 18 hours, in steps of 1/16 to 1/31.
 /// 0 is less than that, or nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(crate) struct Rung(u8);
 
 impl Rung {

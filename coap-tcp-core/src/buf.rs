@@ -124,6 +124,8 @@ impl<'a> Slice<'a> {
 }
 
 impl Buf for Slice<'_> {
+    // Out of line, as `truncate`: both are called from many places, and a device is short of flash.
+    #[inline(never)]
     fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
@@ -136,6 +138,7 @@ impl Buf for Slice<'_> {
         append(self.bytes, &mut self.len, bytes)
     }
 
+    #[inline(never)]
     fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }

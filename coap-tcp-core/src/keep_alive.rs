@@ -1,5 +1,6 @@
 //! How a silent connection is kept alive (F-5), and how long a silence may be: chosen (F-7), or learned (K-4.3-3).
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::time::{Instant, micros};
@@ -55,7 +56,7 @@ impl KeepAlive {
         let (period, least) = match self {
             Self::Off => (u64::MAX, u64::MAX),
             Self::Empty(period) | Self::Ping(period) => (micros(*period), 0),
-            Self::Adaptive(bounds) => (bounds.period(search.next(bounds)), search.least(bounds)),
+            Self::Adaptive(bounds) => (bounds.learning.periods)(search, bounds),
         };
         let off = match seed {
             // Of 51/256, which is a fifth, so many parts of 256.
@@ -80,6 +81,39 @@ pub struct KeepAliveBounds {
     /// In microseconds, as the ceiling.
     floor: u64,
     ceiling: u64,
+    learning: &'static Learning,
+}
+
+/// What learns. A connection reaches it through its configuration only, so a device that does not choose to learn does
+/// not carry the code.
+struct Learning {
+    /// The next period, and the least that jitter may leave of it.
+    periods: fn(KeepAliveSearch, &KeepAliveBounds) -> (u64, u64),
+    success: fn(&mut KeepAliveSearch, Rung, &KeepAliveBounds),
+    failure: fn(&mut KeepAliveSearch, Rung, &KeepAliveBounds),
+}
+
+impl Learning {
+    const SEARCH: Self = Self {
+        periods: |search, bounds| (bounds.period(search.next(bounds)), search.least(bounds)),
+        success: KeepAliveSearch::note_success,
+        failure: KeepAliveSearch::note_failure,
+    };
+}
+
+/// There is only one.
+impl PartialEq for Learning {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Learning {}
+
+impl fmt::Debug for Learning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Learning")
+    }
 }
 
 impl KeepAliveBounds {
@@ -89,7 +123,18 @@ impl KeepAliveBounds {
         const LEAST: u64 = 2_000_000;
         let (floor, ceiling) = (micros(floor), micros(ceiling));
         let floor = if floor < LEAST { LEAST } else { floor };
-        Self { floor, ceiling: if ceiling < floor { floor } else { ceiling } }
+        let ceiling = if ceiling < floor { floor } else { ceiling };
+        Self { floor, ceiling, learning: &Learning::SEARCH }
+    }
+
+    /// A Pong has come after such a silence.
+    pub(crate) fn learn_success(&self, search: &mut KeepAliveSearch, silence: Rung) {
+        (self.learning.success)(search, silence, self);
+    }
+
+    /// The connection ended after such a silence.
+    pub(crate) fn learn_failure(&self, search: &mut KeepAliveSearch, silence: Rung) {
+        (self.learning.failure)(search, silence, self);
     }
 
     /// The shortest period.
@@ -213,8 +258,7 @@ impl KeepAliveSearch {
         next.clamp(Rung::of(bounds.floor), Rung::of(bounds.ceiling))
     }
 
-    /// A Pong has come after such a silence.
-    pub(crate) fn note_success(&mut self, silence: Rung, bounds: &KeepAliveBounds) {
+    fn note_success(&mut self, silence: Rung, bounds: &KeepAliveBounds) {
         if silence < Rung::of(bounds.floor) {
             return;
         }
@@ -228,8 +272,7 @@ impl KeepAliveSearch {
         self.good = self.good.max(silence);
     }
 
-    /// The connection ended after such a silence.
-    pub(crate) fn note_failure(&mut self, silence: Rung, bounds: &KeepAliveBounds) {
+    fn note_failure(&mut self, silence: Rung, bounds: &KeepAliveBounds) {
         if silence < Rung::of(bounds.floor) {
             return;
         }

@@ -282,11 +282,16 @@ impl<S: Slots> Requests<S> {
         if self.awaiting == 0 {
             return None;
         }
-        let deadlines = self.keys().filter_map(|(key, held)| match held {
-            Held::Ours { deadline: Some(deadline), .. } => Some((*deadline, key)),
-            _ => None,
-        });
-        deadlines.min_by_key(|&(deadline, _)| deadline)
+        let mut first: Option<(Instant, Key)> = None;
+        for (key, held) in self.keys() {
+            match held {
+                Held::Ours { deadline: Some(at), .. } if first.is_none_or(|(first, _)| *at < first) => {
+                    first = Some((*at, key));
+                }
+                _ => {}
+            }
+        }
+        first
     }
 
     /// Any request of ours at all.

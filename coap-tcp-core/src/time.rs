@@ -63,6 +63,7 @@ impl Sub<Duration> for Instant {
 
 /// Whole microseconds; saturates. `Duration::as_micros` calculates with 128 bits, which costs a device at every
 /// sum.
+#[inline(never)]
 pub(crate) const fn micros(time: Duration) -> u64 {
     let (seconds, rest) = (time.as_secs(), time.subsec_micros());
     match seconds.checked_mul(1_000_000) {

@@ -6,6 +6,7 @@ mod convert;
 mod text;
 
 pub use binary::Binary;
+pub(crate) use binary::narrow;
 pub use text::Text;
 
 use thiserror::Error;

@@ -134,14 +134,14 @@ impl Health {
     /// A Pong has come: what it ends was no silence too long (K-4.3-3).
     pub(super) fn learn_from_pong(&mut self, config: &Config) {
         if let KeepAlive::Adaptive(bounds) = &config.keep_alive {
-            self.search.note_success(self.silence, bounds);
+            bounds.learn_success(&mut self.search, self.silence);
         }
     }
 
     /// The connection has ended with a word of ours unanswered.
     pub(super) fn learn_from_death(&mut self, config: &Config) {
         if let KeepAlive::Adaptive(bounds) = &config.keep_alive {
-            self.search.note_failure(self.silence, bounds);
+            bounds.learn_failure(&mut self.search, self.silence);
         }
     }
 

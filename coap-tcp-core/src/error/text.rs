@@ -70,6 +70,8 @@ impl Violation {
 }
 
 impl Closed {
+    // Out of line, for the sake of a device.
+    #[inline(never)]
     pub(crate) const fn phrase(self) -> Phrase<'static> {
         Phrase::new(match self {
             Self::Malformed(malformed) => return malformed.phrase(),

@@ -33,6 +33,7 @@ impl Decimal {
     }
 
     /// They, as ASCII.
+    #[inline(never)]
     pub fn as_slice(&self) -> &[u8] {
         self.digits.get(self.start..).unwrap_or_default()
     }

@@ -38,6 +38,7 @@ impl Token {
     }
 
     /// The bytes as they are on the wire.
+    #[inline(never)]
     pub fn as_slice(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }

@@ -241,11 +241,10 @@ impl<'t, T: Buf + ?Sized> Writer<'t, T> {
         let (nibble, extension, wide) = encode_body_length(end - self.body);
         let unused = GAP - 1 - wide;
         let frame = self.tx.as_mut_slice().get_mut(self.start..).unwrap_or_default();
-        if let Some((head, _)) = frame.split_first_chunk_mut::<GAP>() {
-            let [.., tkl] = *head;
-            let extension = extension.iter().take(wide);
-            let bytes = core::iter::once(nibble << 4 | tkl).chain(extension.copied());
-            head.iter_mut().skip(unused).zip(bytes).for_each(|(to, from)| *to = from);
+        let tkl = frame.get(GAP - 1).copied().unwrap_or_default();
+        if let Some([first, rest @ ..]) = frame.get_mut(unused..GAP) {
+            *first = nibble << 4 | tkl;
+            rest.iter_mut().zip(extension).for_each(|(to, from)| *to = from);
         }
         if unused > 0 {
             frame.copy_within(unused.., 0);

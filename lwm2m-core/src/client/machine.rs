@@ -87,8 +87,12 @@ impl<'d, const SERVERS: usize, const OBSERVATIONS: usize> Client<'d, SERVERS, OB
 
     /// [`Client::poll_timeout`] for one server, for an adapter with a task for each.
     pub fn poll_timeout_of(&self, server: usize) -> Option<(Instant, Why)> {
-        let notify = self.observations.get(server)?.poll_timeout().map(|at| (at, Why::Notify));
-        [self.accounts.get(server)?.poll_timeout(), notify].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let account = self.accounts.get(server)?.poll_timeout();
+        match (account, self.observations.get(server)?.poll_timeout()) {
+            (Some((at, why)), Some(notify)) if at <= notify => Some((at, why)),
+            (_, Some(notify)) => Some((notify, Why::Notify)),
+            (account, None) => account,
+        }
     }
 
     /// A transport to `server` is open, and its session made. A Register goes out with the next

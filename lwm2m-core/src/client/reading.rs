@@ -58,9 +58,14 @@ pub(super) fn default_format(wanted: Option<ContentFormat>, legacy: bool, path: 
         true => ContentFormat::TLV,
         false => ContentFormat::SENML_CBOR,
     };
-    let known = [ContentFormat::SENML_CBOR, ContentFormat::TLV, ContentFormat::TEXT];
-    let mut in_order = [wanted, Some(by_version)].into_iter().flatten().chain(known);
-    in_order.find(|format| content::fits(*format, path)).unwrap_or(by_version)
+    let in_order = [
+        wanted.unwrap_or(by_version),
+        by_version,
+        ContentFormat::SENML_CBOR,
+        ContentFormat::TLV,
+        ContentFormat::TEXT,
+    ];
+    in_order.into_iter().find(|format| content::fits(*format, path)).unwrap_or(by_version)
 }
 
 /// Writes the rest of a 2.05: options and values. `path` has been checked.

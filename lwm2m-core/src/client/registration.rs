@@ -23,6 +23,12 @@ pub(super) struct Location {
 
 impl Location {
     pub(super) const NONE: Self = Self { bytes: [0; LOCATION_CAPACITY], len: 0 };
+    /// Where one registers.
+    const RD: Self = {
+        let mut bytes = [0; LOCATION_CAPACITY];
+        [bytes[0], bytes[1], bytes[2]] = *b"\x02rd";
+        Self { bytes, len: 3 }
+    };
 
     /// `None` where there is no Location-Path (REG-31), or one that does not fit.
     pub(super) fn read(answer: &Message<'_>) -> Option<Self> {
@@ -74,12 +80,7 @@ pub(super) fn register<S: Slots<Tag = Op>, T: Buf + ?Sized>(
         queue: config.queue,
         ..Parameters::default()
     };
-    let mut request = peer.request(now, Code::POST)?.within(None);
-    request.option(OptionNumber::URI_PATH, b"rd")?;
-    request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
-    parameters.write(|name, value| query(&mut request, name, value))?;
-    request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
-    request.finish(Op::Register)
+    post(now, &Location::RD, &parameters, Some(objects), Op::Register, peer)
 }
 
 pub(super) fn update<S: Slots<Tag = Op>, T: Buf + ?Sized>(
@@ -90,16 +91,28 @@ pub(super) fn update<S: Slots<Tag = Op>, T: Buf + ?Sized>(
     peer: &mut Peer<'_, '_, S, T>,
 ) -> Result<RequestId, SendError> {
     let parameters = Parameters { lifetime: changes.lifetime, ..Parameters::default() };
+    post(now, location, &parameters, changes.list.then_some(objects), Op::Update, peer)
+}
+
+/// A Register or an Update, with the object list or without.
+fn post<S: Slots<Tag = Op>, T: Buf + ?Sized>(
+    now: Instant,
+    to: &Location,
+    parameters: &Parameters<'_>,
+    objects: Option<&dyn Objects>,
+    op: Op,
+    peer: &mut Peer<'_, '_, S, T>,
+) -> Result<RequestId, SendError> {
     let mut request = peer.request(now, Code::POST)?.within(None);
-    request.options(OptionNumber::URI_PATH, location.segments())?;
-    if changes.list {
+    request.options(OptionNumber::URI_PATH, to.segments())?;
+    if objects.is_some() {
         request.uint(OptionNumber::CONTENT_FORMAT, ContentFormat::LINK.0.into())?;
     }
     parameters.write(|name, value| query(&mut request, name, value))?;
-    if changes.list {
+    if let Some(objects) = objects {
         request.payload_with(|buf| list(objects, buf)).map_err(not_written)?;
     }
-    request.finish(Op::Update)
+    request.finish(op)
 }
 
 pub(super) fn deregister<S: Slots<Tag = Op>, T: Buf + ?Sized>(

@@ -61,20 +61,34 @@ impl<'a> Value<'a> {
             Self::Integer(n) | Self::Time(n) => shortest(n),
             // Leshan reads Unsigned as signed: a set top bit is avoided while a wider form exists.
             Self::Unsigned(n) => i64::try_from(n).map_or(Bytes::Eight(n.to_be_bytes()), shortest),
-            Self::Float(n) => {
-                let narrow = n as f32;
-                if f64::from(narrow) == n || n.is_nan() {
-                    Bytes::Four(narrow.to_be_bytes())
-                } else {
-                    Bytes::Eight(n.to_be_bytes())
-                }
-            }
+            Self::Float(n) => match narrow(n) {
+                Some(bits) => Bytes::Four(bits.to_be_bytes()),
+                None => Bytes::Eight(n.to_be_bytes()),
+            },
             Self::Boolean(yes) => Bytes::One([u8::from(yes)]),
             Self::ObjectLink(object, instance) => {
                 Bytes::Four((u32::from(object) << 16 | u32::from(instance)).to_be_bytes())
             }
         })
     }
+}
+
+/// The 32 bits of a float that says the same; `None` where none does, or only a subnormal one. Without arithmetic, which a
+/// device without a floating-point unit would need code for.
+pub(crate) fn narrow(n: f64) -> Option<u32> {
+    const DROPPED: u32 = 52 - 23;
+    let bits = n.to_bits();
+    let sign = (bits >> 32) as u32 & 0x8000_0000;
+    let (exponent, fraction) = ((bits >> 52) as u32 & 0x7ff, (bits >> DROPPED) as u32 & 0x7f_ffff);
+    let exact = bits & ((1 << DROPPED) - 1) == 0;
+    let exponent = match exponent {
+        0x7ff if n.is_nan() => return Some(sign | f32::NAN.to_bits()),
+        0x7ff => 0xff,
+        0 if bits << 1 == 0 => 0,
+        0x381..=0x47e if exact => exponent - (1023 - 127),
+        _ => return None,
+    };
+    Some(sign | exponent << 23 | fraction)
 }
 
 fn shortest(n: i64) -> Bytes<'static> {

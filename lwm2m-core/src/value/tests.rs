@@ -196,3 +196,25 @@ proptest! {
         let _ = value(&made).to(made.1);
     }
 }
+
+#[test]
+fn fmt_24_a_float_is_narrow_where_nothing_is_lost() {
+    let wide = [0.1, 1e300, f64::MIN_POSITIVE, 16_777_217.0, f64::from(f32::MAX) * 2.0, 1e-46];
+    assert!(wide.iter().all(|n| narrow(*n).is_none()));
+    let exact = [0.0, -0.0, 1.0, -20.5, f32::MAX, f32::MIN_POSITIVE, f32::INFINITY, f32::NEG_INFINITY];
+    assert!(exact.iter().all(|n| narrow(f64::from(*n)) == Some(n.to_bits())));
+    assert!(narrow(f64::NAN).is_some_and(|bits| f32::from_bits(bits).is_nan()));
+}
+
+proptest! {
+    #[test]
+    fn fmt_24_narrow_floats_say_the_same(bits: u64, single: f32) {
+        let n = f64::from_bits(bits);
+        if let Some(bits) = narrow(n) {
+            let read = f64::from(f32::from_bits(bits));
+            prop_assert!(read == n || (read.is_nan() && n.is_nan()));
+        }
+        // A subnormal one is written wide.
+        prop_assert!(narrow(single.into()).is_some() != single.is_subnormal());
+    }
+}

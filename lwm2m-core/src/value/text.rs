@@ -67,13 +67,16 @@ pub(super) fn object_link(text: &[u8]) -> Result<Value<'static>, ValueError> {
     if text == b"FFFF:FFFF" {
         return Ok(Value::ObjectLink(u16::MAX, u16::MAX));
     }
-    let text = str::from_utf8(text).map_err(|_| ValueError::Malformed)?;
-    let (object, instance) = text.split_once(':').ok_or(ValueError::Malformed)?;
-    let id = |text: &str| {
-        digits(text.as_bytes())?;
-        text.parse().map_err(|_| ValueError::Range)
-    };
-    Ok(Value::ObjectLink(id(object)?, id(instance)?))
+    let colon = text.iter().position(|byte| *byte == b':').ok_or(ValueError::Malformed)?;
+    let (object, instance) = text.split_at_checked(colon).ok_or(ValueError::Malformed)?;
+    Ok(Value::ObjectLink(id(object)?, id(instance.get(1..).unwrap_or_default())?))
+}
+
+fn id(text: &[u8]) -> Result<u16, ValueError> {
+    digits(text)?;
+    text.iter()
+        .try_fold(0u16, |id, digit| id.checked_mul(10)?.checked_add(u16::from(digit - b'0')))
+        .ok_or(ValueError::Range)
 }
 
 fn integer(text: &str) -> Result<i64, ValueError> {

@@ -1,5 +1,7 @@
 //! What an item of CBOR begins with (RFC 8949, section 3), or is, where it is a number.
 
+use crate::value::narrow;
+
 /// An item in its shortest form, up to the bytes of a string and the items of an array or a map.
 #[derive(Clone, Copy)]
 pub(super) struct Head {
@@ -40,11 +42,9 @@ impl Head {
 
     /// 32 bits where they say the same.
     pub(super) fn float(n: f64) -> Self {
-        let narrow = n as f32;
-        if f64::from(narrow) == n || n.is_nan() {
-            Self::wide(7, 4, narrow.to_bits() as u64)
-        } else {
-            Self::wide(7, 8, n.to_bits())
+        match narrow(n) {
+            Some(bits) => Self::wide(7, 4, bits.into()),
+            None => Self::wide(7, 8, n.to_bits()),
         }
     }
 
@@ -65,6 +65,7 @@ impl Head {
         Self { bytes: [first, a, b, c, d, e, f, g, h], len: 1 + width as usize }
     }
 
+    #[inline(never)]
     pub(super) fn as_slice(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }

@@ -69,6 +69,7 @@ fn t_8_6_1_uri_to_options() {
     }
 }
 
+/// Uri-Host and Uri-Port have defaults, too (C-5.4.4-1).
 #[test]
 fn t_8_5_1_what_the_destination_says_already_is_left_out() {
     let v6 = Destination { host: "[2001:db8::1]", port: 5683 };

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::rig::{Rig, frame, hex};
+use coap_tcp_core::error::Defect;
 use coap_tcp_core::{
-    Buf, Closed, Code, Config, Expired, Fixed, Flow, Instant, SendError, Session, Shutdown, Slot, State,
+    Buf, Closed, Code, Config, Expired, Fixed, Flow, Instant, Malformed, SendError, Session, Shutdown, Slot,
+    State, Violation,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -178,4 +180,71 @@ fn a_blocked_session_that_fails_holds_nothing_back() {
     tx.consume(n);
     session.sent(now, n, 0);
     assert_eq!(session.shutdown(), Shutdown::Now);
+}
+
+/// One terminal cause for each way to end, told apart, and every tag back with it.
+#[test]
+fn f_11_each_end_has_one_cause_and_takes_everything_with_it() {
+    type End = fn(&mut Rig);
+    fn conn(rig: &mut Rig, end: impl FnOnce(coap_tcp_core::Peer<'_, 'static, Vec<Slot<u32>>, Vec<u8>>)) {
+        end(rig.session.peer(&mut rig.tx));
+    }
+    fn fed(rig: &mut Rig, bytes: &str) {
+        let _ = rig.feed(bytes);
+    }
+    let ends: [(Closed, End); 12] = [
+        (Closed::Local, |rig| conn(rig, |peer| peer.conn.close())),
+        (Closed::LocalAbort, |rig| conn(rig, |peer| peer.conn.abort("enough", peer.tx))),
+        (Closed::Released, |rig| {
+            fed(rig, "00 E4 02 45 30 02 02 45 40 03");
+            rig.answer("last");
+        }),
+        (Closed::Aborted { bad_csm_option: Some(9) }, |rig| fed(rig, "20 E5 21 09")),
+        (Closed::Violation(Violation::ReservedClass), |rig| fed(rig, "00 20")),
+        (Closed::Malformed(Malformed { defect: Defect::PayloadMissing, at: 2 }), |rig| fed(rig, "10 45 FF")),
+        (Closed::FrameTimeout, |rig| {
+            fed(rig, "D0");
+            rig.wait(31 * SECOND);
+        }),
+        (Closed::PingTimeout, |rig| {
+            conn(rig, |peer| peer.conn.ping(Instant::from_millis(1000), false, peer.tx).unwrap());
+            rig.flush();
+            rig.wait(30 * SECOND);
+        }),
+        (Closed::WriteTimeout, |rig| {
+            rig.get("more", 7);
+            rig.session.sent(rig.now, 0, rig.tx.len());
+            rig.wait(60 * SECOND);
+        }),
+        (Closed::Eof, |rig| {
+            rig.session.handle_eof(rig.now);
+            rig.answer("last");
+        }),
+        (Closed::EofInMessage, |rig| {
+            fed(rig, "D0");
+            rig.session.handle_eof(rig.now);
+        }),
+        (Closed::Transport, |rig| drop(rig.session.handle_lost())),
+    ];
+    for (cause, end) in ends {
+        let mut rig = Rig::open();
+        rig.feed_bytes(&frame(Code::GET, &[1], &[(11, b"later")], b"")).unwrap();
+        rig.feed_bytes(&frame(Code::GET, &[2], &[(6, b""), (11, b"obs")], b"")).unwrap();
+        rig.get("a", 1);
+        rig.get("b", 2);
+        rig.flush();
+        end(&mut rig);
+        rig.flush();
+        assert_eq!(rig.session.conn().closed(), Some(cause));
+        let peer = rig.session.peer(&mut rig.tx);
+        let back: Vec<u32> = std::iter::from_fn(|| peer.conn.take_pending().map(|(_, tag)| tag)).collect();
+        // Before a Release is done, both have been answered.
+        assert!(back.starts_with(&[1, 2]) || cause == Closed::Released, "{cause}: {back:?}");
+        let observer = rig.app.observers[0];
+        let mut peer = rig.session.peer(&mut rig.tx);
+        let late = peer.notify(observer, Code::CONTENT).err();
+        assert!(matches!(late, Some(SendError::Closed | SendError::Gone)), "{cause}: {late:?}");
+        rig.wait(1000 * SECOND);
+        assert_eq!(rig.session.conn().closed(), Some(cause), "and no other after it");
+    }
 }

@@ -28,9 +28,6 @@ const KNOWN: &[OptionNumber] = &[
     OptionNumber::ACCEPT,
 ];
 
-/// What an overloaded server says, in seconds (ERR-19).
-const OVERLOADED_FOR: u32 = 60;
-
 /// Who is registered, over which connection, until when.
 ///
 /// `K` names a connection, for as long as the registry lives. The registry owns none: each call is lent the one that it
@@ -278,8 +275,8 @@ impl<K: Copy + Ord> Registry<K> {
             return Err(Code::FORBIDDEN);
         }
         if connection.closing || (old.is_none() && self.table.len() >= self.config.max_registrations) {
-            wire::unavailable(OVERLOADED_FOR, request, peer).map_err(unsent)?;
-            return Ok(Event::Refused(Code::SERVICE_UNAVAILABLE));
+            // Not for 60 s: that is what it says without Max-Age (ERR-19, C-5.4.4-1).
+            return Err(Code::SERVICE_UNAVAILABLE);
         }
         let (old, identity) = (old.map(|old| old.id), identity.map(Into::into));
         let id = self.table.vacant((self.random)());

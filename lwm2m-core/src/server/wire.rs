@@ -20,17 +20,6 @@ pub(super) fn created<S: Slots, T: Buf + ?Sized>(
     answer.finish()
 }
 
-/// 5.03 with Max-Age, in seconds (ERR-19).
-pub(super) fn unavailable<S: Slots, T: Buf + ?Sized>(
-    max_age: u32,
-    request: &Incoming<'_>,
-    peer: &mut Peer<'_, '_, S, T>,
-) -> Result<(), SendError> {
-    let mut answer = peer.respond(request, Code::SERVICE_UNAVAILABLE)?;
-    answer.uint(OptionNumber::MAX_AGE, max_age)?;
-    answer.finish()
-}
-
 /// A code and nothing else.
 pub(super) fn say<S: Slots, T: Buf + ?Sized>(
     code: Code,

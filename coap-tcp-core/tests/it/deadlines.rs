@@ -101,6 +101,28 @@ fn d_e_4_an_unanswered_request_gives_its_tag_back() {
 }
 
 #[test]
+fn d_e_4_a_request_may_have_a_deadline_of_its_own_or_none() {
+    let mut rig = Rig::open();
+    for (tag, own) in [(1, Some(5 * SECOND)), (2, Some(200 * SECOND)), (3, None)] {
+        let mut peer = rig.session.peer(&mut rig.tx);
+        peer.request(rig.now, Code::GET).unwrap().within(own).finish(tag).unwrap();
+    }
+    rig.flush();
+    let mut over = |time: Duration| -> Vec<u32> {
+        let tag = |expired: &Expired<u32>| match expired {
+            Expired::Request(_, tag) => Some(*tag),
+            _ => None,
+        };
+        rig.wait(time).iter().filter_map(tag).collect()
+    };
+    assert_eq!(over(5 * SECOND - Duration::from_millis(1)), []);
+    assert_eq!(over(Duration::from_millis(1)), [1]);
+    assert_eq!(over(195 * SECOND - Duration::from_millis(1)), []);
+    assert_eq!(over(Duration::from_millis(1)), [2]);
+    assert_eq!(over(100_000 * SECOND), []);
+}
+
+#[test]
 fn f_8_an_idle_connection_ends_unless_something_is_under_way() {
     let mut rig = Rig::open();
     assert_eq!(rig.wait(299 * SECOND), []);

@@ -35,6 +35,15 @@ fn back(uri: &str, to: Destination<'_>) -> String {
     RequestUri { scheme: parsed.scheme(), to, message: &message }.to_string()
 }
 
+#[test]
+fn c_5_4_4_1_defaults_are_not_sent_and_absence_means_them() {
+    for uri in ["coap+tcp://192.0.2.1:5683/a", "coap+tcp://192.0.2.1/a"] {
+        assert_eq!(options(uri, HERE).unwrap(), ["11=a"], "Uri-Host and Uri-Port are where it goes");
+        assert_eq!(back(uri, HERE), "coap+tcp://192.0.2.1/a");
+    }
+    assert_eq!(options("coap+tcp://192.0.2.1:1/a", HERE).unwrap(), ["7=1", "11=a"]);
+}
+
 /// Dot segments never become options (C-5.10.1-1).
 #[test]
 fn t_8_6_1_uri_to_options() {

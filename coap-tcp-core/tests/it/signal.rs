@@ -208,6 +208,19 @@ fn t_5_5_6_alternative_addresses() {
     assert_eq!(found, ["[2001:db8::2]:5683", "alt.example"], "T-5.5-8");
 }
 
+/// Where to go instead is told, and no more: to whom it leads is for whoever goes there to find out.
+#[test]
+fn t_10_1_1_an_alternative_address_is_an_event_and_never_followed() {
+    let mut rig = Rig::open();
+    rig.feed_bytes(&frame(Code::RELEASE, &[], &[(2, b"evil.example:5683")], b"")).unwrap();
+    assert_eq!(rig.heard(), [r#"released None 7.04 Release Alternative-Address="evil.example:5683""#]);
+    assert_eq!(rig.shutdown(), Shutdown::AfterFlush);
+    assert!(rig.flush().is_empty());
+    rig.session.handle_eof(rig.now);
+    assert_eq!((rig.ended(), rig.shutdown()), (Some(Closed::Released), Shutdown::Now));
+    assert_eq!(rig.session.poll_timeout(), None, "nothing is left to do");
+}
+
 #[test]
 fn t_5_5_2_a_release_may_wait_for_our_own_answers_for_a_while() {
     let mut rig = Rig::open();

@@ -75,7 +75,6 @@ const fn scramble(mut z: u64) -> u64 {
 }
 
 /// Between which periods [`KeepAlive::Adaptive`] learns.
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeepAliveBounds {
     /// In microseconds, as the ceiling.

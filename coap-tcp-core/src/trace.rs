@@ -91,6 +91,7 @@ mod format {
 
     use super::Escaped;
     use crate::event::Incoming;
+    use crate::keep_alive::KeepAliveBounds;
     use crate::time::Instant;
     use crate::wire::{Block, BlockSize, Code, Message, OptionNumber, Token};
 
@@ -110,6 +111,12 @@ mod format {
     impl Format for OptionNumber {
         fn format(&self, f: Formatter<'_>) {
             write!(f, "Option-{=u16}", self.0);
+        }
+    }
+
+    impl Format for KeepAliveBounds {
+        fn format(&self, f: Formatter<'_>) {
+            write!(f, "{} to {}", self.floor(), self.ceiling());
         }
     }
 

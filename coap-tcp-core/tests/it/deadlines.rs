@@ -190,6 +190,48 @@ fn f_2_t_5_4_4_a_ping_due_while_tx_is_not_empty_is_no_deadline() {
     assert_eq!(rig.due(), [Expired::KeepAlive], "after the flush");
 }
 
+/// Whatever the words are: while they wait, a keep-alive has nothing to add, and the connection is not idle.
+#[test]
+fn f_2_f_5_nothing_more_is_due_while_words_wait() {
+    type Say = fn(&mut Rig);
+    let words: [(&str, Say); 10] = [
+        ("7.03", |rig| drop(rig.feed("00 E2"))),
+        ("2.05", |rig| drop(rig.feed("00 01"))),
+        ("5.01", |rig| drop(rig.feed_bytes(&frame(Code::GET, &[], &[(11, b"silent")], b"")))),
+        ("5.00", |rig| drop(rig.feed_bytes(&frame(Code::GET, &[], &[(11, b"forgets")], b"")))),
+        ("4.13", |rig| drop(rig.feed("E0 FF FF 02"))),
+        ("0.01", |rig| drop(rig.get("a", 1))),
+        ("7.02", |rig| {
+            let peer = rig.session.peer(&mut rig.tx);
+            peer.conn.ping(rig.now, false, peer.tx).unwrap();
+        }),
+        ("0.00", |rig| {
+            let peer = rig.session.peer(&mut rig.tx);
+            peer.conn.keep_alive(peer.tx).unwrap();
+        }),
+        ("7.04", |rig| {
+            let peer = rig.session.peer(&mut rig.tx);
+            peer.conn.release(rig.now, None, &[], peer.tx).unwrap();
+        }),
+        ("2.04", |rig| {
+            rig.feed_bytes(&frame(Code::GET, &[], &[(6, b""), (11, b"obs")], b"")).unwrap();
+            rig.flush();
+            let observer = rig.app.observers[0];
+            let mut peer = rig.session.peer(&mut rig.tx);
+            peer.notify(observer, Code::CHANGED).unwrap().finish().unwrap();
+        }),
+    ];
+    for (code, say) in words {
+        let config = Config::new().keep_alive(KeepAlive::Empty(5 * SECOND)).idle_timeout(Some(5 * SECOND));
+        let mut rig = Rig::open_with(config.oversized(coap_tcp_core::Oversized::Drain));
+        say(&mut rig);
+        rig.wait(6 * SECOND);
+        assert_eq!(rig.ended(), None, "{code}");
+        let said = rig.said();
+        assert!(said.len() == 1 && said[0].starts_with(code), "{code}: {said:?}");
+    }
+}
+
 #[test]
 fn law_3_one_deadline_that_comes_to_nothing_does_not_hide_another() {
     let config = Config::new().custody_hold(93 * SECOND).idle_timeout(None);

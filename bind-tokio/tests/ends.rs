@@ -84,6 +84,7 @@ async fn t_d5_5_an_end_with_close_notify_is_answered_with_ours() {
     assert_eq!(ends(true).await, (RequestError::Closed { why, sent: true }, why, true));
 }
 
+/// It would have to earn trust of its own (S-10-1).
 #[tokio::test]
 async fn t_10_1_1_nobody_goes_to_an_alternative_address_by_himself() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();

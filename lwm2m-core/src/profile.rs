@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use coap_tcp_core::{Config, Tolerance};
+use coap_tcp_core::{Config, KeepAlive, KeepAliveBounds, Tolerance};
 
 /// Answers of a device that are sure to fit: an object of a few hundred bytes.
 const DEVICE_REPLY: u16 = 512;
@@ -18,6 +18,12 @@ pub const DEVICE: Config = Config::new()
     .request_timeout(Some(Duration::from_secs(30)))
     .release_timeout(Duration::from_secs(2))
     .idle_timeout(None);
+
+/// For a device that keeps its connection and does not sleep (TCP-72): a Ping after a silence that is learned, between
+/// a minute and an hour. `DEVICE.keep_alive(LONG_LIVED)`; what is learned goes from one connection to the next by
+/// [`Connection::keep_alive_search`](coap_tcp_core::Connection::keep_alive_search).
+pub const LONG_LIVED: KeepAlive =
+    KeepAlive::Adaptive(KeepAliveBounds::new(KeepAlive::FLOOR, Duration::from_secs(3600)));
 
 const LATE_CSM: Tolerance = {
     let mut tolerance = Tolerance::DEFAULT;
@@ -42,6 +48,37 @@ pub const SERVER: Config = Config::new()
 mod tests {
     use super::*;
     use coap_tcp_core::{Buf, Fixed, Instant, Session, Slot};
+
+    #[test]
+    fn f_10_the_profiles_over_the_defaults() {
+        let both = [
+            "ping_timeout: 30s",
+            "frame_timeout: 30s",
+            "write_timeout: 60s",
+            "linger: 2s",
+            "idle_timeout: None",
+            "keep_alive: Off",
+        ];
+        let device =
+            ["csm_timeout: 30s", "request_timeout: Some(30s)", "release_timeout: 2s", "drain_timeout: 30s"];
+        let server =
+            ["csm_timeout: 10s", "request_timeout: Some(60s)", "release_timeout: 5s", "drain_timeout: 5s"];
+        for (config, own) in [(DEVICE, device), (SERVER, server)] {
+            let text = alloc::format!("{config:?}");
+            for part in both.iter().chain(&own) {
+                assert!(text.contains(part), "{part} in {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn tcp_72_a_device_that_keeps_its_connection_learns_how() {
+        let KeepAlive::Adaptive(bounds) = LONG_LIVED else { panic!("{LONG_LIVED:?}") };
+        assert_eq!([bounds.floor(), bounds.ceiling()].map(|it| it.as_secs()), [60, 3600]);
+        assert_eq!(DEVICE.detection_bound(), None, "its requests find it out (TCP-70)");
+        let config = DEVICE.keep_alive(LONG_LIVED);
+        assert_eq!(config.detection_bound(), Some(Duration::from_secs(3600 + 60)));
+    }
 
     #[test]
     fn tcp_62_f_8_silence_ends_no_connection() {

@@ -240,6 +240,7 @@ fn f_10_defaults_of_the_deadlines() {
     for part in [
         "csm_timeout: 30s",
         "ping_timeout: 30s",
+        "custody_timeout: 93s",
         "custody_hold: 20s",
         "request_timeout: Some(93s)",
         "frame_timeout: 30s",
@@ -249,6 +250,7 @@ fn f_10_defaults_of_the_deadlines() {
         "linger: 2s",
         "idle_timeout: Some(300s)",
         "keep_alive: Off",
+        "jitter: None",
         "max_message_size: 1152",
         "max_inbound: 64",
     ] {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use coap_tcp_core::{Code, Config, KeepAlive, Oversized, Tolerance};
+use coap_tcp_core::{Code, Config, KeepAlive, KeepAliveBounds, Oversized, Tolerance};
 
 use super::ops::{Op, decode};
 use crate::core_rig::CoreRig;
@@ -72,6 +72,10 @@ fn config(flags: u8) -> Config {
     }
     if flags & 64 != 0 {
         config = config.max_message_size(256);
+    }
+    if flags & 128 != 0 {
+        let bounds = KeepAliveBounds::new(MINUTE / 30, MINUTE);
+        config = config.keep_alive(KeepAlive::Adaptive(bounds)).jitter(Some(8323));
     }
     config
 }

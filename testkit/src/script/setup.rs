@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use coap_tcp_core::{Config, KeepAlive, Oversized, Tolerance};
+use coap_tcp_core::{Config, KeepAlive, KeepAliveBounds, Oversized, Tolerance};
 
 use super::words::{duration, key_value};
 
@@ -72,6 +72,7 @@ fn set(config: Config, key: &str, value: &str) -> Result<Config, String> {
         "await-csm" => config.await_csm(yes(value)?),
         "custody" => config.custody(yes(value)?),
         "keep-alive" => config.keep_alive(keep_alive(value)?),
+        "jitter" => config.jitter(Some(number(value)?)),
         "tolerate" => config.tolerance(tolerance(value)?),
         "min-rate" => config.min_rate(number(value)?),
         "csm-timeout" => config.csm_timeout(time()?),
@@ -109,7 +110,12 @@ fn keep_alive(value: &str) -> Result<KeepAlive, String> {
     match value.split_once(':') {
         Some(("ping", period)) => duration(period).map(KeepAlive::Ping),
         Some(("empty", period)) => duration(period).map(KeepAlive::Empty),
-        _ => Err(format!("keep-alive=ping:60s or empty:60s, not {value}")),
+        Some(("adaptive", bounds)) => {
+            let (floor, ceiling) = bounds.split_once("..").ok_or("adaptive:60s..1h")?;
+            let bounds = KeepAliveBounds::new(duration(floor)?, duration(ceiling)?);
+            Ok(KeepAlive::Adaptive(bounds))
+        }
+        _ => Err(format!("keep-alive=ping:60s, empty:60s or adaptive:60s..1h, not {value}")),
     }
 }
 

@@ -47,6 +47,8 @@ pub struct CoreApp {
     observers: Vec<Watcher>,
     uploads: Uploads,
     transfers: Transfers,
+    /// Tags of the requests that have been sent, in their order.
+    asked: Vec<u32>,
     seen: Vec<Seen>,
     closed: bool,
 }
@@ -64,6 +66,13 @@ impl CoreApp {
     /// What it was told since the last call.
     pub fn take_seen(&mut self) -> impl Iterator<Item = Seen> + '_ {
         self.seen.drain(..)
+    }
+
+    /// Tags of the messages with requests that have been sent since the last call, in their order.
+    pub fn take_asked(&mut self) -> Vec<u32> {
+        let mut asked = std::mem::take(&mut self.asked);
+        asked.append(&mut self.transfers.take_asked());
+        asked
     }
 
     /// For `Session::receive`.
@@ -255,6 +264,7 @@ impl CoreApp {
                 }
                 fill(message, &mut request)?;
                 let id = request.finish(*tag)?;
+                self.asked.push(*tag);
                 self.ours.push((*tag, Some(id), message.clone()));
             }
             Command::Cancel(tag) => {
@@ -387,7 +397,7 @@ impl<M: Memory> App<M> for CoreApp {
         self.on_event(now, event, peer);
     }
 
-    fn expired(&mut self, _: Instant, expired: Expired<u32>) {
+    fn expired(&mut self, _: Instant, expired: Expired<u32>, _: &mut Peer<'_, '_, M::Slots, M::Tx>) {
         self.on_expired(expired);
     }
 

@@ -55,13 +55,31 @@ impl Memory for Frugal {
     }
 }
 
+/// What happens between an endpoint and its transport.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Io<'t> {
+    /// The transport has taken so many bytes of what waited.
+    Flushed {
+        /// All that waited.
+        tx: &'t [u8],
+        /// Bytes from its front.
+        sent: usize,
+    },
+    /// So many bytes have come.
+    Received(usize),
+    /// The peer's stream has ended behind them.
+    Ended,
+    /// The transport has failed.
+    Lost,
+}
+
 /// What sits on a session.
 pub trait App<M: Memory> {
     /// A message has come.
     fn event(&mut self, now: Instant, event: Event<'_, u32>, peer: &mut Peer<'_, '_, M::Slots, M::Tx>);
 
     /// A deadline has passed.
-    fn expired(&mut self, now: Instant, expired: Expired<u32>);
+    fn expired(&mut self, now: Instant, expired: Expired<u32>, peer: &mut Peer<'_, '_, M::Slots, M::Tx>);
 
     /// Once or more a turn: the place to notice the end, and to say what is to be said unasked.
     fn turn(&mut self, now: Instant, peer: &mut Peer<'_, '_, M::Slots, M::Tx>);
@@ -70,6 +88,9 @@ pub trait App<M: Memory> {
     fn poll_timeout(&self) -> Option<Instant> {
         None
     }
+
+    /// For who watches: nothing an application needs.
+    fn io(&mut self, _: Instant, _: Io<'_>) {}
 }
 
 /// One end of a connection.
@@ -126,13 +147,14 @@ impl<M: Memory> Endpoint<M> {
         send: &mut impl FnMut(&[u8]) -> usize,
     ) -> bool {
         let n = send(self.tx.as_slice());
+        app.io(now, Io::Flushed { tx: self.tx.as_slice(), sent: n });
         self.tx.consume(n);
         let left = self.tx.as_slice().len();
         self.session.sent(now, n, left);
         let mut moved = n > 0;
         moved |= self.read(now, app);
         while let Some(expired) = self.session.handle_timeout(now, &mut self.tx) {
-            app.expired(now, expired);
+            app.expired(now, expired, &mut self.session.peer(&mut self.tx));
             moved = true;
         }
         app.turn(now, &mut self.session.peer(&mut self.tx));

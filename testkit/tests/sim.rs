@@ -1,8 +1,12 @@
 //! Connections in a world of their own: what takes too long for a script, or needs two of us.
+//!
+//! In each of them laws 2 to 8 hold (`ARCHITECTURE.md`): the endpoints and applications of the world see to it.
 
 use std::time::Duration;
 
 use coap_tcp_core::{Closed, Config, Instant, KeepAlive};
+use testkit::fuzz::session_ops;
+use testkit::rng::Rng;
 use testkit::script::{Role, Setup};
 use testkit::sim::{Busy, Line, Plan, Side, World, for_seeds};
 
@@ -192,4 +196,95 @@ fn a_thousand_quiet_connections_for_a_day() {
     println!("{open} open, {turns} turns a connection");
     assert_eq!(open, 1000);
     assert!(turns < 28 * 8 + 20, "{turns} turns a connection");
+}
+
+/// Laws 2 to 8 and all that the reference model knows, with operations at random: the body of the fuzz target.
+#[test]
+fn random_operations_beside_the_reference_model() {
+    for_seeds(120, |seed| {
+        let mut rng = Rng::new(seed);
+        let length = 3 + rng.below(100);
+        // Every other world is without what ends or breaks it, so that more happens.
+        let harmless = |op: u8| !matches!(op & 63, 29..=31 | 39..=41);
+        let ops: Vec<_> = std::iter::repeat_with(|| rng.next() as u8)
+            .filter(|&op| seed % 2 == 0 || harmless(op))
+            .take(length)
+            .collect();
+        session_ops(&ops);
+    });
+}
+
+/// I-3: the answer is there after one round trip if the request goes with the CSM, after two if it waits for
+/// the peer's; the handshake of TCP is one more.
+#[test]
+fn an_answer_takes_one_round_trip_or_two() {
+    static EAGER: Config = Config::new();
+    static WAITS: Config = Config::new().await_csm(true);
+    let latency = Duration::from_millis(100);
+    for (config, trips) in [(&EAGER, 1), (&WAITS, 2)] {
+        let plan = Plan { requests: 1, ..Plan::QUIET };
+        let mut world = World::new(1);
+        // It opens half a round trip later, which comes to the same as a CSM that waits for ours.
+        let ([client, _], [_, server]) = (setups(config), setups(&WAITS));
+        let apps = [Busy::new(plan, 1), Busy::new(Plan::QUIET, 2)];
+        world.connect([&client, &server], apps, Line { latency, ..FAST });
+        let [us, _] = ends();
+        let due = Instant::ZERO + 2 * latency * trips;
+        world.run_until(due - Duration::from_millis(1));
+        assert_eq!(world.app(us).tally().answered, 0, "{trips} round trips");
+        world.run_until(due);
+        assert_eq!(world.app(us).tally().answered, 1, "{trips} round trips");
+    }
+}
+
+/// T-D5-3, T-D5-2: a stream that ends in the middle of things. Who is told so answers what it owes, takes what
+/// still comes, and every tag comes back; who has ended it is told when the other has.
+#[test]
+fn a_half_closed_connection_ends_in_order() {
+    static CONFIG: Config = Config::new();
+    let plan = Plan {
+        requests: 10_000,
+        request_size: 200,
+        answer_size: 200,
+        defer_one_in: 2,
+        later: Duration::from_millis(50),
+        ..Plan::QUIET
+    };
+    for_seeds(12, |seed| {
+        let line = Line { latency: Duration::from_millis(5), rate: 100_000, window: 4096, segment: 700 };
+        let mut world = pair(seed, &CONFIG, [plan; 2], line);
+        let at = Duration::from_micros(50_000 + world.rng().below(1_000_000) as u64);
+        world.run_until(Instant::ZERO + at);
+        let [quiet, told] = ends();
+        world.half_close(quiet);
+        world.run_until(Instant::ZERO + 60 * MINUTE);
+        for side in ends() {
+            let (app, tally) = (world.app(side), world.app(side).tally());
+            assert!(app.is_even() && tally.asked == tally.answered + tally.lost, "law 8: {tally:?}");
+        }
+        // Who was told so in the middle of a message has nothing more to say, in the middle of one or not.
+        let closed = [told, quiet].map(|side| world.closed(side));
+        let cut_off = |closed| matches!(closed, Some(Closed::Eof | Closed::EofInMessage));
+        let in_order = closed == [Some(Closed::Eof); 2];
+        assert!(in_order || closed[0] == Some(Closed::EofInMessage) && cut_off(closed[1]), "{closed:?}");
+    });
+}
+
+/// F-11: silence in one direction only. Its reader finds out by the Ping that is not answered, the other by
+/// the silence that follows.
+#[test]
+fn silence_in_one_direction_is_found_out() {
+    static CONFIG: Config = Config::new().keep_alive(KeepAlive::Ping(MINUTE)).idle_timeout(None);
+    let plan = Plan { requests: 50, request_size: 20, answer_size: 20, ..Plan::QUIET };
+    for_seeds(12, |seed| {
+        let mut world = pair(seed, &CONFIG, [plan, Plan::QUIET], FAST);
+        let cut = Instant::ZERO + Duration::from_millis(world.rng().below(300_000) as u64);
+        world.run_until(cut);
+        let [mute, deaf] = ends();
+        world.silence(mute);
+        world.run_until(cut + MINUTE + Duration::from_secs(30) + FAST.latency);
+        assert_eq!(world.closed(deaf), Some(Closed::PingTimeout));
+        world.run_until(cut + 10 * MINUTE);
+        assert!(world.closed(mute).is_some() && world.app(mute).is_even(), "{:?}", world.app(mute).tally());
+    });
 }

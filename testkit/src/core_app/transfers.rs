@@ -17,6 +17,7 @@ pub(super) struct Transfers {
     all: Vec<Transfer>,
     /// Tags of those whose next message waits for room.
     waiting: Vec<u32>,
+    asked: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -64,8 +65,14 @@ impl Transfers {
         let (message, answer, id, observed) = (message.clone(), None, None, None);
         let mut transfer = Transfer { tag, message, largest, chunks, answer, id, observed };
         let id = transfer.send(now, peer)?;
+        self.asked.push(tag);
         self.all.push(transfer);
         Ok(id)
+    }
+
+    /// Tags of the messages that have been sent since the last call.
+    pub(super) fn take_asked(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.asked)
     }
 
     /// What to name in a command.
@@ -93,7 +100,10 @@ impl Transfers {
         let seen = match transfer.take(id, matches!(tag, Tagged::Last(_)), response, peer.conn) {
             Came::Told(seen) => seen,
             Came::Next => match transfer.send(now, peer) {
-                Ok(_) => return None,
+                Ok(_) => {
+                    self.asked.push(transfer.tag);
+                    return None;
+                }
                 Err(SendError::Full | SendError::TooMany | SendError::NotReady) => {
                     self.waiting.push(transfer.tag);
                     return None;
@@ -128,6 +138,7 @@ impl Transfers {
                 Err(SendError::Full | SendError::TooMany | SendError::NotReady) => return None,
                 Err(why) => why,
                 Ok(_) => {
+                    self.asked.push(tag);
                     self.waiting.remove(0);
                     continue;
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ops, session};
+use super::{ops, session, session_ops};
 use crate::model::Plain;
 use crate::rig::End;
 use crate::script::{Names, Said, Script, Step};
@@ -21,10 +21,15 @@ pub fn seeds(scripts: &[Script]) -> BTreeMap<&'static str, BTreeMap<String, Vec<
         for (run, n) in script.runs.iter().zip(1..) {
             let (mut names, mut all) = (Names::new(), Vec::new());
             let mut session = vec![session::flags(run.setup.role), 0];
+            // The lines and rules that come to nothing special.
+            let mut two = vec![0, 0, 0];
             for line in &run.lines {
+                let mut messages = vec![];
                 match &line.step {
                     Step::Peer(said) | Step::Drip { what: said, .. } => {
                         let bytes = said_bytes(said, &mut names);
+                        messages
+                            .extend(frames(&bytes).filter_map(|frame| Some(Plain::decode(frame).ok()??.0)));
                         for (frame, m) in frames(&bytes).zip(1..) {
                             add("message", format!("{}-{}-{m}", script.name, line.number), frame.to_vec());
                         }
@@ -38,10 +43,12 @@ pub fn seeds(scripts: &[Script]) -> BTreeMap<&'static str, BTreeMap<String, Vec<
                     Step::Reset => session.push(ops::encode_end(End::Reset)),
                     Step::Expect(_) | Step::Event(_) | Step::Stall(true) | Step::Closed(_) => {}
                 }
+                two.extend(session_ops::encode(run.setup.role, &line.step, &messages));
             }
             let name = format!("{}-{n}", script.name);
             add("deframe", name.clone(), [&[0, 200, 1], all.as_slice()].concat());
-            add("session_bytes", name, session);
+            add("session_bytes", name.clone(), session);
+            add("session_ops", name, two);
         }
     }
     seeds

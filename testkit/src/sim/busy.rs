@@ -203,7 +203,7 @@ impl App<Growing> for Busy {
         }
     }
 
-    fn expired(&mut self, _: Instant, expired: Expired<u32>) {
+    fn expired(&mut self, _: Instant, expired: Expired<u32>, _: &mut GrowingPeer<'_, '_>) {
         if let Expired::Request(_, tag) = expired {
             self.came_back(tag);
             self.tally.lost += 1;

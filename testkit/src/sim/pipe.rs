@@ -31,6 +31,8 @@ pub struct Pipe {
     /// When the last byte so far arrives.
     last: Instant,
     finished: bool,
+    /// Takes everything behind its end.
+    ended_early: bool,
     /// Takes everything and delivers nothing: a binding that a NAT has forgotten.
     broken: bool,
 }
@@ -39,11 +41,23 @@ impl Pipe {
     /// Empty.
     pub fn new(line: Line) -> Self {
         let (under_way, unread) = (VecDeque::new(), VecDeque::new());
-        Self { line, under_way, held: 0, unread, last: Instant::ZERO, finished: false, broken: false }
+        Self {
+            line,
+            under_way,
+            held: 0,
+            unread,
+            last: Instant::ZERO,
+            finished: false,
+            ended_early: false,
+            broken: false,
+        }
     }
 
     /// Takes as much as there is room for.
     pub fn write(&mut self, now: Instant, bytes: &[u8], rng: &mut Rng) -> usize {
+        if self.ended_early {
+            return bytes.len();
+        }
         let n = bytes.len().min(self.room());
         self.held += n;
         let mut rest = bytes.get(..n).unwrap_or_default();
@@ -74,6 +88,11 @@ impl Pipe {
     /// No more comes behind what is under way.
     pub const fn finish(&mut self) {
         self.finished = true;
+    }
+
+    /// The same, though more will be written: that goes nowhere.
+    pub const fn end_early(&mut self) {
+        (self.finished, self.ended_early) = (true, true);
     }
 
     /// From now on nothing arrives.

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
 
-use coap_tcp_core::{Closed, Instant};
+use coap_tcp_core::{Closed, Instant, Peer};
 
 use super::nat::Nat;
 use super::pipe::{Line, Pipe};
-use crate::endpoint::{App, Endpoint, Growing};
+use crate::endpoint::{App, Endpoint, Growing, Io, Memory};
 use crate::rng::Rng;
 use crate::script::Setup;
 
@@ -35,6 +35,8 @@ pub struct World<A> {
     /// Turns since the time last moved.
     standing: u64,
 }
+
+type GrowingPeer<'a> = Peer<'a, 'static, <Growing as Memory>::Slots, <Growing as Memory>::Tx>;
 
 /// More turns at one moment than anything can be good for.
 const BUSY_LOOP: u64 = 1_000_000;
@@ -127,6 +129,15 @@ impl<A: App<Growing>> World<A> {
         self.nats.get(&connection)?.forgotten()
     }
 
+    /// Has one end say something, now.
+    pub fn act<T>(&mut self, side: Side, act: impl FnOnce(&mut A, Instant, &mut GrowingPeer<'_>) -> T) -> T {
+        let now = self.now;
+        let node = self.node_mut(side);
+        let done = act(&mut node.app, now, &mut node.us.peer());
+        self.wake(side, now);
+        done
+    }
+
     /// One end stops reading, or reads again.
     pub fn stall(&mut self, side: Side, stalled: bool) {
         self.node_mut(side).stalled = stalled;
@@ -140,12 +151,26 @@ impl<A: App<Growing>> World<A> {
         }
     }
 
+    /// What one end writes from now on goes nowhere, and nobody is told.
+    pub fn silence(&mut self, side: Side) {
+        self.node_mut(side).out.break_off();
+    }
+
+    /// One end's stream ends behind what it has written; it goes on reading, and writes into the void.
+    pub fn half_close(&mut self, side: Side) {
+        let now = self.now;
+        self.node_mut(side).out.end_early();
+        self.wake(Side { end: 1 - side.end, ..side }, now);
+    }
+
     /// Both ends are told that the transport has failed.
     pub fn reset(&mut self, connection: usize) {
         self.break_off(connection);
         for end in [0, 1] {
-            let side = Side { connection, end };
-            self.node_mut(side).us.lose();
+            let (now, side) = (self.now, Side { connection, end });
+            let node = self.node_mut(side);
+            node.app.io(now, Io::Lost);
+            node.us.lose();
             self.wake(side, self.now);
         }
     }
@@ -181,8 +206,12 @@ impl<A: App<Growing>> World<A> {
         if us.reads() {
             read = them.out.read(now, rng);
             us.us.push(&read);
+            if !read.is_empty() {
+                us.app.io(now, Io::Received(read.len()));
+            }
             if them.out.is_at_end() {
                 us.told_eof = true;
+                us.app.io(now, Io::Ended);
                 us.us.push_eof();
             }
         }

@@ -333,7 +333,7 @@ fn encode_command(command: &Command) -> Option<u8> {
         Command::Request { message, .. } => return encode_message(message),
         Command::Cancel(_) => 21,
         Command::Forget(_) => 23,
-        Command::On(..) => return None,
+        Command::On(..) | Command::Lwm2m(_) => return None,
         Command::Answer(..) => 15,
         Command::Notify(_, message) if message.code >> 5 == 2 => 18,
         Command::Notify(..) => 20,

@@ -79,6 +79,9 @@ fn play(rules: u8, bits: u8, seed: u8, ops: &[u8]) -> [Vec<String>; 2] {
     let setups = [setup(Role::Client, first), setup(Role::Server, second)];
     let judged = Judged::pair([RULES[first], RULES[second]], world.now());
     world.connect([&setups[0], &setups[1]], judged, line(bits));
+    if rules >> 6 == 3 {
+        world.forget_after(0, 2 * MINUTE);
+    }
     let most = [first, second].map(|index| RULES[index].max_message_size);
     let mut player = Player { world, tags: 0, states: [0; 2], dirty: [false; 2], broken: false, most };
     player.prepare();
@@ -257,7 +260,8 @@ impl Player {
         }
         let [first, second] = ENDS.map(|end| self.world.app(end));
         let open = [first, second].iter().all(|judged| judged.state() == State::Open);
-        if open && !self.broken && first.is_quiet() && second.is_quiet() {
+        let broken = self.broken || self.world.forgotten(0).is_some();
+        if open && !broken && first.is_quiet() && second.is_quiet() {
             first.check_observations(second, &state(self.states[1]));
             second.check_observations(first, &state(self.states[0]));
         }

@@ -67,7 +67,12 @@ impl App<Growing> for Still {
         }
     }
 
-    fn expired(&mut self, now: Instant, expired: Expired<u32>) {
+    fn expired(
+        &mut self,
+        now: Instant,
+        expired: Expired<u32>,
+        _: &mut Peer<'_, '_, Vec<Slot<u32>>, Vec<u8>>,
+    ) {
         self.expired.push((now, expired));
     }
 

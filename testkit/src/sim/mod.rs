@@ -6,18 +6,18 @@
 
 mod busy;
 pub mod deadlines;
+mod judged;
 mod lone;
 mod nat;
-mod judged;
 mod pipe;
 mod reference;
 mod seeds;
 mod world;
 
 pub use busy::{Busy, Plan, Tally};
+pub use judged::{Judged, LATER};
 pub use lone::{Lone, Still};
 pub use nat::{Dwelling, Nat, Stay};
-pub use judged::{Judged, LATER};
 pub use pipe::{Line, Pipe};
 pub use reference::{Due, Ours, Reference, Rules, Stage};
 pub use seeds::for_seeds;

@@ -128,6 +128,11 @@ impl Account {
         self.not_before = Some(now + wait);
     }
 
+    /// The server cannot go on with us. Not even one that takes each Register is asked again at once (F-9).
+    pub(super) fn aborted(&mut self, now: Instant) {
+        self.hold_off(now, Duration::from_secs(self.terms.retry_timer.into()));
+    }
+
     /// There is news for the server: an Update is due now, or once the exchange under way is over (REG-48, REG-49).
     pub(super) fn inform(&mut self, now: Instant, list: bool) {
         self.news.any = true;

@@ -150,6 +150,10 @@ impl<'d, const SERVERS: usize, const OBSERVATIONS: usize> Client<'d, SERVERS, OB
                 account.hold_off(now, hold_off.unwrap_or_default());
                 Event::Other(CoapEvent::Released { hold_off, message })
             }
+            CoapEvent::Aborted(message) => {
+                account.aborted(now);
+                Event::Other(CoapEvent::Aborted(message))
+            }
             event => Event::Other(event),
         }
     }

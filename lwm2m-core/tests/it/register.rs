@@ -128,6 +128,7 @@ fn reg_90_err_77_a_busy_server_is_left_alone_as_long_as_it_says() {
     assert_eq!(device.connects.len(), 2);
 }
 
+/// F-9.
 #[test]
 fn reg_90_a_hold_off_delays_the_next_connection() {
     let mut device = Device::registered();

@@ -7,6 +7,7 @@ use lwm2m_core::client::{Config, State};
 
 use super::rig::*;
 
+/// F-9.
 #[test]
 fn reg_83_reg_91_attempts_to_connect_double_their_distance() {
     let mut device = Device::new();
@@ -41,6 +42,21 @@ fn reg_83_a_delay_of_the_largest_number_means_never() {
     device.client.start(device.now, 0);
     device.turn();
     assert_eq!(device.client.state(0), State::Registering);
+}
+
+/// Though each Register is taken: who aborts has a reason, which will not have gone at once.
+#[test]
+fn f_9_after_an_abort_there_is_no_new_connection_before_the_retry_timer() {
+    let mut device = Device::registered();
+    for connections in 1..=3 {
+        device.feed(&frame(Code::ABORT, &[], &[], b"out of order"));
+        device.disconnect();
+        device.wait(s(59.0));
+        assert_eq!(device.connects.len(), connections);
+        device.wait(s(1.0));
+        assert_eq!(device.connects.len(), connections + 1);
+        device.register("abc");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::drive::{Clock, run};
 use crate::handle::Handle;
 use crate::layer::Layer;
 use crate::service::Service;
+use crate::trace::connection;
 
 /// Opens and accepts connections with one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,8 +115,9 @@ impl Endpoint {
     pub async fn connect_plain(&self, to: impl ToSocketAddrs, service: impl Service) -> io::Result<Handle> {
         self.check().map_err(invalid)?;
         let stream = self.tcp(to).await?;
-        let (handle, driver) = self.connect_over(stream, service);
-        tokio::spawn(driver);
+        let peer = stream.peer_addr().ok();
+        let (layer, handle) = self.client(service);
+        tokio::spawn(self.drive_to(peer, stream, Role::Initiator, layer, std::future::pending()));
         Ok(handle)
     }
 
@@ -137,9 +139,13 @@ impl Endpoint {
         IO: AsyncRead + AsyncWrite + Unpin,
         S: Service,
     {
-        let (layer, handle) = Coap::with_handle(service);
-        let layer = layer.body_limit(self.body_limit);
+        let (layer, handle) = self.client(service);
         (handle, self.drive(io, Role::Initiator, layer, std::future::pending()))
+    }
+
+    fn client<S: Service>(&self, service: S) -> (Coap<S>, Handle) {
+        let (layer, handle) = Coap::with_handle(service);
+        (layer.body_limit(self.body_limit), handle)
     }
 
     /// Drives any [`Layer`] over any byte stream to the end of the connection; released when `stop` is ready.
@@ -155,11 +161,29 @@ impl Endpoint {
         L: Layer,
         F: Future<Output = ()>,
     {
+        self.drive_to(None, io, role, layer, stop)
+    }
+
+    /// [`Endpoint::drive`], to a peer whose address is known, for whoever watches.
+    fn drive_to<IO, L, F>(
+        &self,
+        peer: Option<SocketAddr>,
+        io: IO,
+        role: Role,
+        layer: L,
+        stop: F,
+    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<IO, L, F>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+        L: Layer,
+        F: Future<Output = ()>,
+    {
         let (config, clock, counters) = (self.config.clone(), self.clock, self.counters.clone());
-        async move {
+        let driven = async move {
             let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters);
             Ok(run(io, driver, clock, stop).await)
-        }
+        };
+        connection(role, peer, driven)
     }
 
     /// Listens for TCP connections without TLS (`coap+tcp`).
@@ -245,7 +269,8 @@ impl Listener {
                 // The sender goes when the server shuts down.
                 let _ = stopped.changed().await;
             };
-            let driver = endpoint.drive(wrap(stream, address), Role::Acceptor, layer(address), stop);
+            let (io, layer) = (wrap(stream, address), layer(address));
+            let driver = endpoint.drive_to(Some(address), io, Role::Acceptor, layer, stop);
             tokio::spawn(async move {
                 // The configuration is known to work: there is only the memory to want, for this connection.
                 let _ = driver.await;

@@ -8,6 +8,7 @@ mod drive;
 mod endpoint;
 #[cfg(feature = "lwm2m")]
 pub mod lwm2m;
+mod trace;
 mod wiretap;
 
 // What no runtime has a part in.

@@ -11,6 +11,7 @@ use coap_tcp_core::{Buf, Closed, Code, Failure, Message, OptionNumber, RequestId
 use crate::bell::wake;
 use crate::draft::{Draft, Received};
 use crate::outlet::Outlet;
+use crate::trace::Trace;
 use crate::transfer::{Came, Transfer};
 
 /// Notifications kept for a task that does not take them; then the oldest goes.
@@ -98,6 +99,7 @@ pub(crate) struct Exchange {
     body: Option<Arc<Outlet>>,
     /// The observation that this fetches the rest of a notification for (B-2.6-1).
     observation: Option<Arc<Self>>,
+    trace: Trace,
     inner: Mutex<Inner>,
 }
 
@@ -134,7 +136,8 @@ impl Exchange {
             skipped: 0,
             waker: None,
         };
-        Arc::new(Self { draft, body, observation, inner: Mutex::new(inner) })
+        let trace = if observation.is_none() { Trace::request(&draft) } else { Trace::NONE };
+        Arc::new(Self { draft, body, observation, trace, inner: Mutex::new(inner) })
     }
 
     /// For the rest of a notification; what it brings is brought to the observation.
@@ -220,6 +223,7 @@ impl Exchange {
 
     /// It has been sent. What was wished before that is to be done now.
     pub(crate) fn set_sent(&self, id: RequestId) -> Option<Wish> {
+        self.trace.sent();
         let mut inner = self.lock();
         let left = core::mem::replace(&mut inner.stage, Stage::Sent(id)) == Stage::Over;
         let observes = self.draft.has(OptionNumber::OBSERVE);
@@ -264,6 +268,7 @@ impl Exchange {
             }
             return;
         }
+        self.trace.came(&answer);
         let waker = {
             let mut inner = self.lock();
             if inner.inbox.len() == INBOX {

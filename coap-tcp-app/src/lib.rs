@@ -21,6 +21,7 @@ mod outlet;
 pub mod pool;
 pub mod service;
 mod streamed;
+mod trace;
 mod transfer;
 mod tune;
 

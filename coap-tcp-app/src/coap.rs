@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::Context;
 
 use coap_tcp_core::blockwise::Terms;
+use coap_tcp_core::echo::Echoes;
 use coap_tcp_core::wire::BlockSize;
 use coap_tcp_core::{Closed, Event, Expired, Instant, OptionNumber, SendError, Tagged};
 
@@ -32,6 +33,7 @@ pub struct Coap<S> {
     /// Requests of ours that go on with another block.
     going_on: Vec<Arc<Exchange>>,
     next_tag: u32,
+    echoes: Echoes,
     largest: BlockSize,
 }
 
@@ -46,6 +48,7 @@ impl<S: Service> Coap<S> {
             flows: Flows::new(),
             going_on: Vec::new(),
             next_tag: 0,
+            echoes: Echoes::new(),
             largest: BlockSize::Bert,
         }
     }
@@ -185,7 +188,11 @@ impl<S: Service> Layer for Coap<S> {
                     peer.conn.forget(id);
                 }
                 match message.all(OptionNumber::BLOCK2).next() {
-                    None => exchange.deliver(Ok(keep(&message)), false),
+                    None => {
+                        // No challenge: it has been registered.
+                        let _ = self.echoes.handle_response(&message, true);
+                        exchange.deliver(Ok(keep(&message)), false);
+                    }
                     Some(_) => self.take(&exchange.fetch(), &message, peer),
                 }
             }

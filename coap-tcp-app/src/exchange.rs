@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use coap_tcp_core::blockwise::{Fault, Terms};
+use coap_tcp_core::echo::Echo;
 use coap_tcp_core::wire::Writer;
 use coap_tcp_core::{Buf, Closed, Code, Failure, Message, OptionNumber, RequestId, SendError};
 
@@ -152,14 +153,39 @@ impl Exchange {
         core::mem::take(&mut self.lock().fetch).upgrade()
     }
 
-    /// Writes its next message. `tag` tells operations of one connection apart.
+    /// Writes its next message. `tag` tells operations of one connection apart; `echo` is the connection's, for one
+    /// that has none of its own. Tells whether it was used.
     pub(crate) fn write<T: Buf + ?Sized>(
         &self,
         tag: &mut u32,
+        echo: Option<Echo>,
         writer: &mut Writer<'_, T>,
         terms: &Terms,
-    ) -> Result<(), SendError> {
-        self.lock().transfer.write(&self.draft, self.body.as_deref(), tag, writer, terms)
+    ) -> Result<bool, SendError> {
+        let mut inner = self.lock();
+        let own = inner.transfer.echo();
+        let echo = own.or(echo).filter(|_| !self.draft.has(OptionNumber::ECHO));
+        let echoing =
+            echo.map(|echo| self.draft.clone().option(OptionNumber::ECHO, echo.as_slice().to_vec()));
+        let draft = echoing.as_ref().unwrap_or(&self.draft);
+        inner.transfer.write(draft, self.body.as_deref(), tag, writer, terms)?;
+        Ok(own.is_none() && echo.is_some())
+    }
+
+    /// Whether a challenge is its answer: it was sent once more already, or its author sees to
+    /// Echo by hand (E-2.3-1).
+    pub(crate) fn is_challenged(&self) -> bool {
+        self.draft.has(OptionNumber::ECHO) || self.lock().transfer.echo().is_some()
+    }
+
+    /// It is to be sent once more. `false`: it cannot be, or nobody waits for it any more.
+    pub(crate) fn repeat(&self, echo: Echo) -> bool {
+        let mut inner = self.lock();
+        let repeats = inner.stage != Stage::Over && inner.transfer.repeat(echo, self.body.as_deref());
+        if repeats {
+            inner.stage = Stage::Queued;
+        }
+        repeats
     }
 
     /// Its answer is wanted as it comes.

@@ -3,6 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
 use coap_tcp_core::wire::Writer;
@@ -168,6 +169,35 @@ impl<'r, 'a, 'c> Reply<'r, 'a, 'c> {
     pub fn content(mut self, code: Code, format: u16, payload: &[u8]) {
         let _ = self.respond(code).and_then(|mut answer| {
             answer.uint(OptionNumber::CONTENT_FORMAT, format.into())?.payload(payload)?;
+            answer.finish()
+        });
+    }
+
+    /// Answers 4.01 with an Echo value of 1 to 40 bytes: the client is to send the request once more, with this value,
+    /// which [`Message::echo`](coap_tcp_core::Message::echo) then has (E-2.3-1). How a value proves to be fresh is the
+    /// service's secret.
+    pub fn challenge(mut self, echo: &[u8]) {
+        let _ = self.respond(Code::UNAUTHORIZED).and_then(|mut answer| {
+            answer.option(OptionNumber::ECHO, echo)?;
+            answer.finish()
+        });
+    }
+
+    /// Answers 4.29: this client asks too much, and should not ask so again before `wait` is over (C-8516-1).
+    pub fn too_many(self, wait: Duration) {
+        self.later(Code::TOO_MANY_REQUESTS, wait);
+    }
+
+    /// Answers 5.03: no client should ask so again before `wait` is over (C-8516-1).
+    pub fn unavailable(self, wait: Duration) {
+        self.later(Code::SERVICE_UNAVAILABLE, wait);
+    }
+
+    fn later(mut self, code: Code, wait: Duration) {
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+        let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+        let _ = self.respond(code).and_then(|mut answer| {
+            answer.uint(OptionNumber::MAX_AGE, seconds)?;
             answer.finish()
         });
     }

@@ -1,6 +1,7 @@
 //! What a request of ours needs beyond one message: its body in blocks, its answer from blocks.
 
 use coap_tcp_core::blockwise::{Chunks, Collected, Collector, Fault, Next, Sequence, Terms};
+use coap_tcp_core::echo::Echo;
 use coap_tcp_core::wire::{Block, BlockSize, Writer};
 use coap_tcp_core::{Buf, Code, Message, OptionNumber, SendError};
 
@@ -18,6 +19,8 @@ pub(crate) struct Transfer {
     streamed: bool,
     /// Keeps an answer in blocks apart from others that look alike (E-3-1).
     tag: Option<u32>,
+    /// What all is sent once more with (E-2.3-1).
+    echo: Option<Echo>,
 }
 
 /// An answer of which more is to come.
@@ -65,6 +68,23 @@ impl Transfer {
 
     pub(crate) const fn set_streamed(&mut self) {
         self.streamed = true;
+    }
+
+    /// Begins again with this, since that was a challenge: with the body, or with the block of the answer that was
+    /// asked for. `false`: a part of the body is not here any more.
+    pub(crate) fn repeat(&mut self, echo: Echo, body: Option<&Outlet>) -> bool {
+        if self.answer.is_none() {
+            if body.is_some() && self.chunks.position() > 0 {
+                return false;
+            }
+            self.chunks = Chunks::new();
+        }
+        self.echo = Some(echo);
+        true
+    }
+
+    pub(crate) const fn echo(&self) -> Option<Echo> {
+        self.echo
     }
 
     /// Writes the next message. `tag` tells operations of one connection apart (E-3-1).
@@ -155,7 +175,7 @@ impl Transfer {
         }
         match self.gather(response, terms, limit) {
             Err(Fault::Changed) if draft.code().can_observe() && !self.chunks.is_cut() && !self.restarted => {
-                *self = Self { restarted: true, ..Self::default() };
+                *self = Self { restarted: true, echo: self.echo, ..Self::default() };
                 Came::Next
             }
             Err(fault) => Came::Fault(fault),

@@ -18,6 +18,12 @@ impl<S: Service> Coap<S> {
         response: &Message<'_>,
         peer: &Lent<'_, '_, Tag>,
     ) {
+        if let Some(echo) = self.echoes.handle_response(response, exchange.is_challenged()) {
+            if exchange.repeat(echo) {
+                self.going_on.push(exchange.clone());
+                return;
+            }
+        }
         if exchange.take(response, &self.terms(peer), self.bodies.limit) {
             self.going_on.push(exchange.clone());
         }
@@ -60,8 +66,11 @@ impl<S: Service> Coap<S> {
         }
         let terms = self.terms(peer);
         let mut request = peer.request(now, exchange.draft.code())?;
-        exchange.write(&mut self.next_tag, &mut request, &terms)?;
+        let echoed = exchange.write(&mut self.next_tag, self.echoes.next(), &mut request, &terms)?;
         let id = request.finish(Tag(exchange.clone()))?;
+        if echoed {
+            self.echoes.sent();
+        }
         match exchange.set_sent(id) {
             None => {}
             Some(Wish::Forget) => {

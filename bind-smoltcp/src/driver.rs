@@ -35,6 +35,19 @@ pub struct Driver<'c, B, S, T> {
     eof: bool,
     /// How long the socket may wait for an acknowledgement.
     patience: Option<smoltcp::time::Duration>,
+    split: Split,
+}
+
+/// Where the split hack stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Split {
+    Off,
+    /// What is said next leaves in halves.
+    Next,
+    /// The first half goes with this poll; the other waits for the next.
+    Half,
+    /// The other half goes.
+    Rest,
 }
 
 #[derive(Debug)]
@@ -61,7 +74,18 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
             counted: 0,
             eof: false,
             patience: None,
+            split: Split::Off,
         }
+    }
+
+    /// Sends what is said while nothing is unacknowledged as two smaller segments, so that a peer which delays its
+    /// acknowledgements until the second segment does not delay this one (K-3.2.3-1). For a window of one segment
+    /// and messages that nobody answers; off, since it costs a header each time, and a peer need acknowledge only
+    /// every second segment of full size.
+    #[must_use]
+    pub const fn split_hack(mut self, on: bool) -> Self {
+        self.split = if on { Split::Next } else { Split::Off };
+        self
     }
 
     /// The connection and where it writes, for commands between polls. `None` while the socket is not open yet, and
@@ -76,6 +100,8 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
     /// The connection's next deadline. Besides that, poll after each packet that may be for the socket.
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
+            // At once: the stack has sent the first half.
+            Phase::Up(_) if self.split == Split::Half => Some(Instant::ZERO),
             Phase::Up(session) => session.poll_timeout().map(|(at, _)| at),
             Phase::Opening { .. } | Phase::Over(_) => None,
         }
@@ -124,9 +150,13 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
         tally: &mut impl Tally,
     ) -> Poll<Result<Closed, ConfigError>> {
         self.open(now, socket, layer);
+        if self.split == Split::Half {
+            self.split = Split::Rest;
+        }
         while let Phase::Up(session) = &mut self.phase {
             let (tx, counted, eof) = (&mut self.tx, &mut self.counted, &mut self.eof);
-            let mut turn = Turn { now, session, tx, counted, eof, socket, layer, tally };
+            let split = &mut self.split;
+            let mut turn = Turn { now, session, tx, counted, eof, split, socket, layer, tally };
             let moved = turn.step();
             if turn.session.shutdown() == Shutdown::Now {
                 let why = turn.closed();
@@ -134,6 +164,9 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
             } else if !moved {
                 break;
             }
+        }
+        if self.split == Split::Rest {
+            self.split = Split::Next;
         }
         let free = matches!(self.phase, Phase::Over(_)) && self.finish(socket);
         self.limit_waiting(socket);
@@ -202,6 +235,7 @@ struct Turn<'t, 'c, 's, B, S, T, L, C> {
     tx: &'t mut T,
     counted: &'t mut usize,
     eof: &'t mut bool,
+    split: &'t mut Split,
     socket: &'t mut Socket<'s>,
     layer: &'t mut L,
     tally: &'t mut C,
@@ -283,10 +317,12 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>, C: Tally> Turn<'_, '_, '_, B, S, 
     /// Moves what is to be said into the socket. `true` when something went.
     fn flush(&mut self) -> bool {
         self.tally.said(self.tx.as_slice().get(*self.counted..).unwrap_or_default());
-        let mut sent = 0;
+        let (keep, mut sent) = (self.hold_back(), 0);
         // Twice where the ring wraps.
-        while !self.tx.as_slice().is_empty() {
-            match self.socket.send_slice(self.tx.as_slice()) {
+        while let Some(said) = self.tx.as_slice().get(..self.tx.as_slice().len().saturating_sub(keep))
+            && !said.is_empty()
+        {
+            match self.socket.send_slice(said) {
                 Ok(0) => break,
                 Ok(n) => {
                     self.tx.consume(n);
@@ -306,6 +342,19 @@ impl<B: Buf, S: Slots, T: Buf, L: Layer<S, T>, C: Tally> Turn<'_, '_, '_, B, S, 
             self.socket.close();
         }
         sent > 0
+    }
+
+    /// How much is to stay for the next poll.
+    fn hold_back(&mut self) -> usize {
+        let waiting = self.tx.as_slice().len();
+        match *self.split {
+            Split::Half => waiting,
+            Split::Next if waiting > 1 && self.socket.send_queue() == 0 => {
+                *self.split = Split::Half;
+                waiting / 2
+            }
+            Split::Off | Split::Next | Split::Rest => 0,
+        }
     }
 
     fn closed(&mut self) -> Closed {

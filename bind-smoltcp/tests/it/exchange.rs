@@ -7,7 +7,7 @@ use coap_tcp_core::advice::{Cost, FirstExchange, Ip, csm_size};
 use coap_tcp_core::{Advice, Closed, Config, Instant};
 
 use crate::ours::{App, CONFIG, Ours, driver};
-use crate::world::{Make, Packet, V4, World};
+use crate::world::{Make, Packet, Ring, V4, World};
 
 type Pair = World<Ours, Ours>;
 
@@ -149,4 +149,41 @@ fn a_server_that_is_not_there_is_told_and_so_is_one_that_never_answers() {
     world.run(|world| world.a.actor.ended.is_some());
     assert_eq!(world.a.actor.ended, Some(Ok(Closed::Transport)));
     assert_eq!(world.now.duration_since(start), Duration::from_secs(60));
+}
+
+/// Sizes of what one side sends for a request on a warm connection.
+fn segments(split: bool, size: usize) -> Vec<usize> {
+    let mut world = pair(V4, &[], 6);
+    let driver = driver(Role::Initiator, &CONFIG);
+    world.a.actor.driver = driver.split_hack(split);
+    // All is acknowledged.
+    world.advance(Duration::from_secs(1));
+    world.take_log();
+    world.a.actor.app.ask.push(size);
+    let start = world.now;
+    world.run(|world| world.a.actor.app.is_done());
+    assert_eq!(world.now, start, "the halves wait for nothing");
+    assert_eq!(world.b.actor.app.served, [size]);
+    let ours = world.take_log().into_iter().filter(|packet| packet.from == 0);
+    ours.map(|packet| packet.payload().len()).filter(|&size| size > 0).collect()
+}
+
+#[test]
+fn k_3_2_3_1_the_split_hack_sends_halves_and_is_off_by_default() {
+    let whole = 3 + 1 + 1 + 2 + 1 + 100;
+    assert_eq!(segments(false, 100), [whole]);
+    assert_eq!(segments(true, 100), [whole - whole / 2, whole / 2]);
+}
+
+#[test]
+fn k_3_2_3_1_whatever_is_said_in_halves_arrives() {
+    for rings in [[Ring { rx: 1220, tx: 1220 }; 2], [Ring { rx: 64, tx: 64 }; 2], [Ring { rx: 1, tx: 1 }; 2]]
+    {
+        let ask = [100, 900, 1000, 3, 500, 0];
+        let mut world = pair(Make { rings, ..V4 }, &ask, 150);
+        world.a.actor.driver = driver(Role::Initiator, &CONFIG).split_hack(true);
+        world.b.actor.driver = driver(Role::Acceptor, &CONFIG).split_hack(true);
+        world.run(|world| world.a.actor.app.is_done());
+        assert_eq!(world.b.actor.app.served, ask);
+    }
 }

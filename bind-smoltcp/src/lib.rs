@@ -30,3 +30,7 @@ pub use lwm2m::Account;
 pub use time::{from_smoltcp, to_smoltcp};
 pub use tune::tune;
 pub use turn::turn;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -307,6 +307,21 @@ async fn f_34_no_more_connections_are_accepted_than_allowed() {
     waiting.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn f_34_silent_connections_give_their_places_back() {
+    let config = Config::new().csm_timeout(Duration::from_secs(5));
+    let listener = Endpoint::new(config).max_connections(2).listen_plain("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(listener.serve(|_| echo, std::future::pending()));
+    let connect = || tokio::net::TcpStream::connect(address);
+    let _silent = [connect().await.unwrap(), connect().await.unwrap()];
+    let start = tokio::time::Instant::now();
+    let client = Endpoint::new(Config::new()).connect_plain(address, NoService).await.unwrap();
+    client.request(Draft::get("/")).await.unwrap();
+    // The time for a CSM, then that for the last words to arrive.
+    assert_eq!(start.elapsed().as_secs(), 5 + 2);
+}
+
 #[tokio::test]
 async fn an_address_where_nobody_listens_is_an_error() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -35,39 +35,44 @@ where
 }
 
 /// [`drive`], of a driver that is made already: with [`Driver::counting`], for one.
-pub async fn run<IO, L>(
+// No `async fn`, whose future would hold its arguments twice.
+pub fn run<'c, IO, L, T, F>(
     io: IO,
-    mut driver: Driver<'_, L>,
-    mut timer: impl Timer,
-    stop: impl Future<Output = ()>,
-) -> Closed
+    mut driver: Driver<'c, L>,
+    mut timer: T,
+    stop: F,
+) -> impl Future<Output = Closed> + use<'c, IO, L, T, F>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
+    T: Timer,
+    F: Future<Output = ()>,
 {
     let mut io = Stream(io);
-    let mut stop = pin!(stop);
-    let mut stopping = false;
-    poll_fn(|cx| {
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
-            stopping = true;
-            driver.release(timer.now());
-        }
-        for _ in 0..TURNS {
-            match driver.turn(cx, timer.now(), &mut io) {
-                Turn::Again => {}
-                Turn::Rest(None) => return Poll::Pending,
-                Turn::Rest(Some(at)) => match timer.poll_until(cx, at) {
-                    Poll::Ready(()) => break,
-                    Poll::Pending => return Poll::Pending,
-                },
-                Turn::Closed(why) => return Poll::Ready(why),
+    async move {
+        let mut stop = pin!(stop);
+        let mut stopping = false;
+        poll_fn(|cx| {
+            if !stopping && stop.as_mut().poll(cx).is_ready() {
+                stopping = true;
+                driver.release(timer.now());
             }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
+            for _ in 0..TURNS {
+                match driver.turn(cx, timer.now(), &mut io) {
+                    Turn::Again => {}
+                    Turn::Rest(None) => return Poll::Pending,
+                    Turn::Rest(Some(at)) => match timer.poll_until(cx, at) {
+                        Poll::Ready(()) => break,
+                        Poll::Pending => return Poll::Pending,
+                    },
+                    Turn::Closed(why) => return Poll::Ready(why),
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 struct Stream<IO>(IO);

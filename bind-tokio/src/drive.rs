@@ -55,37 +55,40 @@ where
     Ok(run(io, driver, clock, stop).await)
 }
 
-/// [`drive`], of a driver that is made already.
-pub(crate) async fn run<IO, L>(
+/// [`drive`], of a driver that is made already. No `async fn`, whose future would hold its arguments twice.
+pub(crate) fn run<'c, IO, L, F>(
     io: IO,
-    mut driver: Driver<'_, L>,
+    mut driver: Driver<'c, L>,
     clock: Clock,
-    stop: impl Future<Output = ()>,
-) -> Closed
+    stop: F,
+) -> impl Future<Output = Closed> + use<'c, IO, L, F>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
+    F: Future<Output = ()>,
 {
     let mut io = Stream(io);
-    let mut sleep = pin!(sleep_until(clock.tokio(clock.now())));
-    let mut stop = pin!(stop);
-    let mut stopping = false;
-    core::future::poll_fn(|cx| {
-        if !stopping && stop.as_mut().poll(cx).is_ready() {
-            stopping = true;
-            driver.release(clock.now());
-        }
-        for _ in 0..TURNS {
-            match driver.turn(cx, clock.now(), &mut io) {
-                Turn::Again => {}
-                Turn::Rest(until) => return rest(cx, clock, until, sleep.as_mut()),
-                Turn::Closed(why) => return Poll::Ready(why),
+    async move {
+        let mut sleep = pin!(sleep_until(clock.tokio(clock.now())));
+        let mut stop = pin!(stop);
+        let mut stopping = false;
+        core::future::poll_fn(|cx| {
+            if !stopping && stop.as_mut().poll(cx).is_ready() {
+                stopping = true;
+                driver.release(clock.now());
             }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
+            for _ in 0..TURNS {
+                match driver.turn(cx, clock.now(), &mut io) {
+                    Turn::Again => {}
+                    Turn::Rest(until) => return rest(cx, clock, until, sleep.as_mut()),
+                    Turn::Closed(why) => return Poll::Ready(why),
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
+    }
 }
 
 /// Nothing more can be done now: sleep until the next deadline.

@@ -117,7 +117,7 @@ impl Endpoint {
         let stream = self.tcp(to).await?;
         let peer = stream.peer_addr().ok();
         let (layer, handle) = self.client(service);
-        tokio::spawn(self.drive_to(peer, stream, Role::Initiator, layer, std::future::pending()));
+        tokio::spawn(self.drive_to(peer, (), stream, Role::Initiator, layer, std::future::pending()));
         Ok(handle)
     }
 
@@ -161,18 +161,20 @@ impl Endpoint {
         L: Layer,
         F: Future<Output = ()>,
     {
-        self.drive_to(None, io, role, layer, stop)
+        self.drive_to(None, (), io, role, layer, stop)
     }
 
-    /// [`Endpoint::drive`], to a peer whose address is known, for whoever watches.
-    fn drive_to<IO, L, F>(
+    /// [`Endpoint::drive`], to a peer whose address is known, for whoever watches. Drops `kept` when all is over:
+    /// another future around this one would cost its size again.
+    fn drive_to<K, IO, L, F>(
         &self,
         peer: Option<SocketAddr>,
+        kept: K,
         io: IO,
         role: Role,
         layer: L,
         stop: F,
-    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<IO, L, F>
+    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<K, IO, L, F>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         L: Layer,
@@ -181,7 +183,9 @@ impl Endpoint {
         let (config, clock, counters) = (self.config.clone(), self.clock, self.counters.clone());
         let driven = async move {
             let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters);
-            Ok(run(io, driver, clock, stop).await)
+            let why = run(io, driver, clock, stop).await;
+            drop(kept);
+            Ok(why)
         };
         connection(role, peer, driven)
     }
@@ -270,12 +274,8 @@ impl Listener {
                 let _ = stopped.changed().await;
             };
             let (io, layer) = (wrap(stream, address), layer(address));
-            let driver = endpoint.drive_to(Some(address), io, Role::Acceptor, layer, stop);
-            tokio::spawn(async move {
-                // The configuration is known to work: there is only the memory to want, for this connection.
-                let _ = driver.await;
-                drop(place);
-            });
+            // The configuration is known to work: there is only the memory to want, for this connection.
+            tokio::spawn(endpoint.drive_to(Some(address), place, io, Role::Acceptor, layer, stop));
         }
         drop((listener, stopped, stop));
         // Every place is free when every connection is over.

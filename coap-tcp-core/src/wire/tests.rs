@@ -76,6 +76,7 @@ fn st3_st4_t_3_2_8_the_size_is_known_as_soon_as_can_be() {
     }
 }
 
+/// Also which methods may be repeated (C-8132-1, C-8132-2).
 #[test]
 fn c_12_1_1_all_256_codes_have_their_class() {
     for byte in 0..=255_u8 {

@@ -88,9 +88,9 @@ impl Judged {
         self.seat(|seat| seat.reference.state())
     }
 
-    /// Whether all that it has said has been heard.
+    /// Whether all that it has said has been heard, and nothing is owed.
     pub fn is_quiet(&self) -> bool {
-        self.seat(|seat| seat.said.is_empty())
+        self.seat(|seat| seat.said.is_empty() && seat.reference.owed() == 0)
     }
 
     /// Whether each request has come back, and the end was told.
@@ -103,11 +103,12 @@ impl Judged {
         &self.open
     }
 
-    /// O-4-1: what each observation of the other end has brought is the newest state, and both ends agree on
-    /// which observations there are. For when nothing is under way any more.
-    pub fn check_observations(&self, other: &Self, newest: &Plain) {
+    /// For when nothing is under way any more: all that was asked is answered (T-3.3-11), each observation has
+    /// brought the newest state of the other end (O-4-1), and both agree on which observations there are.
+    pub fn check_quiet(&self, other: &Self, newest: &Plain) {
         let court = self.court.borrow();
         let [ours, theirs] = [self.end, other.end].map(|end| &court.0[end].reference);
+        assert!(ours.awaits_nothing(), "not answered: {ours:?}");
         let observing = ours.ours().iter().filter(|(_, ours)| ours.stage == Stage::Observing);
         for (token, request) in observing {
             assert!(theirs.observers().contains(token), "{} observes for itself alone", request.tag);

@@ -2,7 +2,8 @@
 //!
 //! [`World`] jumps from one moment at which something happens to the next. A [`Pipe`] is TCP as the core sees
 //! it; what sits on an [`Endpoint`](crate::endpoint::Endpoint) is an [`App`](crate::endpoint::App), such as
-//! [`Busy`]. Everything follows from a seed; a failing test prints its own, and `SIM_SEED=` replays it.
+//! [`Busy`], or [`Judged`], with a [`Reference`] that is asked after every step whether that is right.
+//! Everything follows from a seed; a failing test prints its own, and `SIM_SEED=` replays it.
 
 mod busy;
 pub mod deadlines;

@@ -139,6 +139,8 @@ pub struct Reference {
     consent: bool,
     ping: Option<Instant>,
     custody_ping: Option<(Vec<u8>, Instant)>,
+    /// What awaited its answer when that was said.
+    before_ping: BTreeSet<Vec<u8>>,
     /// Of the state: for the peer's CSM, for its end after our Release, for what we owe.
     until: Option<Instant>,
     received: Instant,
@@ -169,6 +171,7 @@ impl Reference {
             consent: true,
             ping: None,
             custody_ping: None,
+            before_ping: BTreeSet::new(),
             until: Some(now + CSM),
             received: now,
             eof: false,
@@ -212,6 +215,11 @@ impl Reference {
     /// Requests of ours that wait for their first answer.
     pub fn awaiting(&self) -> usize {
         self.ours.values().filter(|ours| ours.stage != Stage::Observing).count()
+    }
+
+    /// Whether all requests and Pings of ours are answered.
+    pub fn awaits_nothing(&self) -> bool {
+        self.awaiting() == 0 && self.ping.is_none() && self.custody_ping.is_none()
     }
 
     /// Whether the peer may rightly think that we observe under this token.
@@ -369,6 +377,10 @@ impl Reference {
     fn hear_pong(&mut self, message: &Plain) -> Due {
         if self.custody_ping.as_ref().is_some_and(|(token, _)| *token == message.token) {
             self.custody_ping = None;
+            let awaits =
+                |token: &Vec<u8>| self.ours.get(token).is_some_and(|ours| ours.stage != Stage::Observing);
+            let true_claim = !has(message, 2) || !self.before_ping.iter().any(awaits);
+            assert!(true_claim, "T-5.4.1-1: {message} claims what is not true");
             return Due::Pong { custody: has(message, 2) };
         }
         if message.token.is_empty() && self.ping.take().is_some() {
@@ -481,7 +493,10 @@ impl Reference {
         let custody = has(message, 2);
         assert_eq!(self.may_ping(custody), Ok(()), "{message}");
         match custody {
-            true => self.custody_ping = Some((message.token.clone(), now)),
+            true => {
+                self.custody_ping = Some((message.token.clone(), now));
+                self.before_ping = self.ours.keys().cloned().collect();
+            }
             false => self.ping = Some(now),
         }
     }

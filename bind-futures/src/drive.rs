@@ -34,7 +34,7 @@ where
     Ok(run(io, driver, timer, stop).await)
 }
 
-/// [`drive`], of a driver that is made already: with [`Driver::counting`], for one.
+/// [`drive`], of a driver that is made already: with [`Driver::counting`] or [`Driver::over`], for one.
 // No `async fn`, whose future would hold its arguments twice.
 pub fn run<'c, IO, L, T, F>(
     io: IO,

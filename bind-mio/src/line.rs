@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Context;
 
-use coap_tcp_app::{Counters, Driver, Layer, Role, Turn};
+use coap_tcp_app::{Counters, Driver, KnownPath, Layer, Role, Turn};
 use coap_tcp_core::{Closed, Config, ConfigError, Instant};
 
 use crate::stream::{Asked, Stream};
@@ -16,11 +16,14 @@ const TURNS: usize = 4;
 pub(crate) struct Terms<'c> {
     pub(crate) config: &'c Config,
     pub(crate) counters: Arc<Counters>,
+    /// Of those that it opens.
+    pub(crate) path: Arc<KnownPath>,
 }
 
 impl<'c> Terms<'c> {
     fn driver<L: Layer>(&self, role: Role, layer: L, now: Instant) -> Result<Driver<'c, L>, ConfigError> {
-        Ok(Driver::new(role, self.config, layer, now)?.counting(self.counters.clone()))
+        let driver = Driver::new(role, self.config, layer, now)?.counting(self.counters.clone());
+        Ok(driver.over((role == Role::Initiator).then(|| self.path.clone())))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 use std::time::Duration;
 
-use coap_tcp_app::{Counters, Layer, Role, Turn, check, tune};
+use coap_tcp_app::{Counters, KnownPath, Layer, Role, Turn, check, tune};
 use coap_tcp_core::{Advice, Config, Instant, Stats};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -70,7 +70,7 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
         let poll = Poll::new()?;
         let alarm = Arc::new(Alarm::new(mio::Waker::new(poll.registry(), ALARM)?));
         Ok(Self {
-            terms: Terms { config, counters: Arc::default() },
+            terms: Terms { config, counters: Arc::default(), path: Arc::default() },
             poll,
             events: Events::with_capacity(1024),
             lines: Places::new(),
@@ -97,6 +97,14 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
     #[must_use]
     pub fn counting(mut self, counters: Arc<Counters>) -> Self {
         self.terms.counters = counters;
+        self
+    }
+
+    /// Connections that it opens begin with what is known of the path, and add to it: the way out that they have in
+    /// common, whose NAT an adaptive keep-alive learns.
+    #[must_use]
+    pub fn over(mut self, path: Arc<KnownPath>) -> Self {
+        self.terms.path = path;
         self
     }
 

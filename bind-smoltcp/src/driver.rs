@@ -3,7 +3,8 @@
 use core::task::Poll;
 
 use coap_tcp_core::{
-    Buf, Closed, Config, ConfigError, Event, Expired, Flow, Instant, Peer, Session, Shutdown, Slots, Tally,
+    Buf, Closed, Config, ConfigError, Event, Expired, Flow, Instant, KeepAliveSearch, Peer, Session,
+    Shutdown, Slots, Tally,
 };
 use smoltcp::socket::tcp::{RecvError, Socket};
 
@@ -35,6 +36,8 @@ pub struct Driver<'c, B, S, T> {
     eof: bool,
     /// How long the socket may wait for an acknowledgement.
     patience: Option<smoltcp::time::Duration>,
+    /// What was known of the path before the session, and what is after it.
+    search: KeepAliveSearch,
     split: Split,
 }
 
@@ -75,6 +78,22 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
             eof: false,
             patience: None,
             split: Split::Off,
+            search: KeepAliveSearch::new(),
+        }
+    }
+
+    /// Goes on with what an adaptive keep-alive has learned in earlier connections.
+    #[must_use]
+    pub const fn resume_keep_alive(mut self, search: KeepAliveSearch) -> Self {
+        self.search = search;
+        self
+    }
+
+    /// What it has learned, after the end of the connection too: for the next one, and for flash over a reboot.
+    pub const fn keep_alive_search(&self) -> KeepAliveSearch {
+        match &self.phase {
+            Phase::Up(session) => session.conn().keep_alive_search(),
+            Phase::Opening { .. } | Phase::Over(_) => self.search,
         }
     }
 
@@ -160,6 +179,7 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
             let moved = turn.step();
             if turn.session.shutdown() == Shutdown::Now {
                 let why = turn.closed();
+                self.search = session.conn().keep_alive_search();
                 self.phase = Phase::Over(Ok(why));
             } else if !moved {
                 break;
@@ -208,7 +228,9 @@ impl<'c, B: Buf, S: Slots, T: Buf> Driver<'c, B, S, T> {
             };
             self.phase = match session {
                 Ok(mut session) => {
-                    layer.handle_connected(now, &mut session.peer(tx));
+                    let mut peer = session.peer(tx);
+                    peer.conn.resume_keep_alive(self.search);
+                    layer.handle_connected(now, &mut peer);
                     Phase::Up(session)
                 }
                 Err(error) => Phase::Over(Err(error)),

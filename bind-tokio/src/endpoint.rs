@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use coap_tcp_app::{Counters, Driver, Role, tune};
-use coap_tcp_core::{Advice, Closed, Config, ConfigError, Stats};
+use coap_tcp_app::{Counters, Driver, KnownPath, Role, tune};
+use coap_tcp_core::{Advice, Closed, Config, ConfigError, KeepAliveSearch, Stats};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
@@ -28,6 +28,7 @@ pub struct Endpoint {
     max_connections: usize,
     body_limit: usize,
     counters: Arc<Counters>,
+    path: Arc<KnownPath>,
     advice: Advice,
 }
 
@@ -43,6 +44,7 @@ impl Endpoint {
             max_connections: 10_000,
             body_limit: 1024 * 1024,
             counters: Arc::default(),
+            path: Arc::default(),
         }
     }
 
@@ -82,6 +84,19 @@ impl Endpoint {
     pub const fn tcp_user_timeout(mut self, timeout: Duration) -> Self {
         self.advice.user_timeout = Some(timeout);
         self
+    }
+
+    /// Goes on with what an adaptive keep-alive has learned before, over connections that this side opens.
+    #[must_use]
+    pub fn resume_keep_alive(mut self, search: KeepAliveSearch) -> Self {
+        self.path = Arc::new(KnownPath::new(search));
+        self
+    }
+
+    /// What an adaptive keep-alive has learned: to be kept in a file over restarts. All connections that this side
+    /// opens, and those of its clones, share it, since it is the way out that they have in common.
+    pub fn keep_alive_search(&self) -> KeepAliveSearch {
+        self.path.search()
     }
 
     /// The clock that all its connections are told the time by.
@@ -181,8 +196,9 @@ impl Endpoint {
         F: Future<Output = ()>,
     {
         let (config, clock, counters) = (self.config.clone(), self.clock, self.counters.clone());
+        let path = (role == Role::Initiator).then(|| self.path.clone());
         let driven = async move {
-            let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters);
+            let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters).over(path);
             let why = run(io, driver, clock, stop).await;
             drop(kept);
             Ok(why)

@@ -362,3 +362,40 @@ async fn a_configuration_that_cannot_work_is_found_at_the_start() {
         assert_eq!(connected.unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }
+
+/// K-4.3-3: what one connection of a device has learned of its NAT, the next one knows, and a file keeps.
+#[tokio::test(start_paused = true)]
+async fn k_4_3_3_what_a_connection_learns_the_next_one_knows() {
+    let endpoint = Endpoint::new(Config::new().keep_alive(KeepAlive::ADAPTIVE).idle_timeout(None));
+    let open = |endpoint: &Endpoint| {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let (handle, driver) = endpoint.connect_over(ours, NoService);
+        (theirs, handle, tokio::spawn(driver))
+    };
+    let (mut peer, handle, _driver) = open(&endpoint);
+    let mut csm = [0; 6];
+    peer.read_exact(&mut csm).await.unwrap();
+    peer.write_all(&[0x00, 0xe1]).await.unwrap();
+    for _ in 0..4 {
+        let mut ping = [0; 2];
+        peer.read_exact(&mut ping).await.unwrap();
+        assert_eq!(ping, [0x00, 0xe2]);
+        peer.write_all(&[0x00, 0xe3]).await.unwrap();
+    }
+    // From a minute: 1, 2, 4, 8 survive. 16 do not.
+    assert_eq!(handle.closed().await, Closed::PingTimeout);
+    let known = endpoint.clone().keep_alive_search();
+    let minutes = |silence: Option<Duration>| silence.unwrap().as_secs() / 60;
+    assert_eq!((minutes(known.survived()), minutes(known.failed())), (8, 16));
+
+    let later = Endpoint::new(endpoint.config().clone()).resume_keep_alive(known);
+    for endpoint in [endpoint, later] {
+        let (mut peer, _handle, _driver) = open(&endpoint);
+        peer.read_exact(&mut csm).await.unwrap();
+        peer.write_all(&[0x00, 0xe1]).await.unwrap();
+        let start = tokio::time::Instant::now();
+        let mut ping = [0; 2];
+        peer.read_exact(&mut ping).await.unwrap();
+        assert_eq!(start.elapsed().as_secs() / 60, 11, "in between");
+    }
+}

@@ -11,6 +11,7 @@ use coap_tcp_core::{
 
 use crate::counters::Counters;
 use crate::layer::{Layer, Lent, Slots};
+use crate::path::KnownPath;
 use crate::pool::{Pooled, with_read_buffer};
 
 /// Which side opened the transport.
@@ -74,6 +75,7 @@ pub struct Driver<'c, L: Layer> {
     /// The layer knows that it is over.
     told: bool,
     counters: Option<Arc<Counters>>,
+    path: Option<Arc<KnownPath>>,
     /// Bytes at the front of `tx` that have been counted.
     counted: usize,
 }
@@ -98,6 +100,7 @@ impl<'c, L: Layer> Driver<'c, L> {
             output_ended: false,
             told: false,
             counters: None,
+            path: None,
             counted: 0,
         })
     }
@@ -109,10 +112,21 @@ impl<'c, L: Layer> Driver<'c, L> {
         self
     }
 
+    /// Begins with what earlier connections have learned of the path, and adds to it.
+    #[must_use]
+    pub fn over(mut self, path: impl Into<Option<Arc<KnownPath>>>) -> Self {
+        self.path = path.into();
+        if let Some(path) = &self.path {
+            self.session.peer(&mut self.tx).conn.resume_keep_alive(path.search());
+        }
+        self
+    }
+
     /// One read, what follows from it, one flush. To be called when woken, when the moment of
     /// [`Turn::Rest`] has come, and after [`Driver::release`].
     pub fn turn(&mut self, cx: &mut Context<'_>, now: Instant, io: &mut impl Transport) -> Turn {
         self.now = now;
+        let known = self.session.conn().keep_alive_search();
         let read = self.read(cx, now, io);
         let waits = self.serve_layer(cx, now);
         self.expire(now);
@@ -122,6 +136,10 @@ impl<'c, L: Layer> Driver<'c, L> {
         // After the flush there may be room for a keep-alive that waited for it, or a held Pong.
         let flushed = self.tx.as_slice().is_empty();
         self.expire(now);
+        let learned = self.session.conn().keep_alive_search();
+        if let Some(path) = self.path.as_ref().filter(|_| learned != known) {
+            path.learn(learned);
+        }
         let (shutdown, has_room) = (self.session.shutdown(), self.tx.as_slice().is_empty());
         let spoke = flushed && !has_room;
         let over = self.session.conn().closed().filter(|_| shutdown == Shutdown::Now || has_room);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bind_smoltcp::Role;
 use coap_tcp_core::wire::Writer;
-use coap_tcp_core::{Closed, Code, Count, Violation};
+use coap_tcp_core::{Closed, Code, Config, Count, KeepAlive, KeepAliveBounds, KeepAliveSearch, Violation};
 use smoltcp::socket::tcp::State;
 
 use crate::ours::{App, CONFIG, Ours, Raw};
@@ -121,7 +121,7 @@ fn a_last_answer_that_is_lost_is_sent_again_after_the_end() {
 
 #[test]
 fn memory_that_is_too_small_is_an_error_and_not_a_panic() {
-    static LARGE: coap_tcp_core::Config = coap_tcp_core::Config::new().max_message_size(1 << 20);
+    static LARGE: Config = Config::new().max_message_size(1 << 20);
     let mut ours = Ours::new(Role::Initiator, App::default());
     ours.driver = crate::ours::driver(Role::Initiator, &LARGE);
     let mut world = World::new(V4, ours, Raw::default());
@@ -158,4 +158,26 @@ fn h_what_is_refused_is_counted_where_the_user_lends_counters() {
     let stats = &world.a.actor.stats;
     let counted = [Count::Csms, Count::Requests, Count::Eof].map(|count| stats.get(count));
     assert_eq!(counted, [1, 2, 1]);
+}
+
+#[test]
+fn k_4_3_3_what_the_keep_alive_has_learned_is_there_after_the_end() {
+    const SECOND: Duration = Duration::from_secs(1);
+    static ADAPTIVE: Config = Config::new()
+        .keep_alive(KeepAlive::Adaptive(KeepAliveBounds::new(SECOND, SECOND.saturating_mul(1000))))
+        .idle_timeout(None);
+    let mut ours = Ours::new(Role::Initiator, App::default());
+    let known = KeepAliveSearch::known(SECOND * 100);
+    ours.driver = crate::ours::driver(Role::Initiator, &ADAPTIVE).resume_keep_alive(known);
+    assert_eq!(ours.driver.keep_alive_search(), known);
+    let mut world = World::new(V4, ours, Raw { say: frame(Code::CSM, &[]), ..Raw::default() });
+    world.open(&ADAPTIVE);
+    world.settle();
+    world.advance(Duration::from_secs(190));
+    assert_eq!((ended(&world), world.a.actor.driver.keep_alive_search()), (None, known));
+    world.advance(Duration::from_secs(60));
+    assert_eq!(ended(&world), Some(Closed::PingTimeout));
+    let learned = world.a.actor.driver.keep_alive_search();
+    assert_eq!(learned.survived(), known.survived());
+    assert!(learned.failed().is_some_and(|silence| silence > SECOND * 180), "{learned:?}");
 }

@@ -25,7 +25,7 @@ pub fn session_ops(data: &[u8]) {
 }
 
 /// More things than that make an input slow, and teach nothing new.
-const MOST: usize = 256;
+const MOST: usize = 160;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The first of those that let time pass.

@@ -7,6 +7,7 @@
 
 mod busy;
 pub mod deadlines;
+mod dwelling;
 mod judged;
 mod lone;
 mod nat;
@@ -16,9 +17,10 @@ mod seeds;
 mod world;
 
 pub use busy::{Busy, Plan, Tally};
+pub use dwelling::{Dwelling, Stay};
 pub use judged::{Judged, LATER};
 pub use lone::{Lone, Still};
-pub use nat::{Dwelling, Nat, Stay};
+pub use nat::Nat;
 pub use pipe::{Line, Pipe};
 pub use reference::{Due, Ours, Reference, Rules, Stage};
 pub use seeds::for_seeds;

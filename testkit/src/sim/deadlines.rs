@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use coap_tcp_core::{Closed, Code, Config, Expired, KeepAlive, KeepAliveBounds, KeepAliveSearch};
 
+use super::dwelling::{Dwelling, Stay};
 use super::lone::Lone;
-use super::nat::{Dwelling, Stay};
 use crate::script::Role;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -5,12 +5,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bind_mio::core::{Closed, Code, Config, Count, Incoming};
 use bind_mio::{
     Clock, Coap, Counters, Draft, Handle, NoService, Notifier, Reactor, Remote, Reply, RequestError, Service,
     block_on,
 };
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 
 static CONFIG: Config = Config::new();
 
@@ -191,4 +194,33 @@ fn reactors_may_count_together() {
     assert_eq!(of(Count::OtherErrors), [1, 2], "4.04");
     assert_eq!(of(Count::Released), [1, 2]);
     assert_eq!(counters.snapshot(), ends[1]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn k_3_2_3_2_f_31_a_socket_is_told_what_is_wanted_before_anything_is_said() {
+    let (after, limit) = (Duration::from_secs(7200), Duration::from_secs(90));
+    let plain = Reactor::new(&CONFIG).unwrap();
+    let told = Reactor::new(&CONFIG).unwrap().tcp_keep_alive(after).tcp_user_timeout(limit);
+    for (mut reactor, wanted) in [(plain, None), (told, Some(limit))] {
+        let (tell, seen) = mpsc::channel();
+        let on = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let welcome = move |stream: mio::net::TcpStream, _| {
+            let socket = SockRef::from(&stream);
+            let settings = (socket.tcp_nodelay(), socket.keepalive(), socket.tcp_user_timeout());
+            tell.send(settings).unwrap();
+            (stream, Coap::new(NoService))
+        };
+        let to = reactor.listen(on, welcome).unwrap();
+        let connected = std::net::TcpStream::connect(to).unwrap();
+        while reactor.is_empty() {
+            reactor.wait(None).unwrap();
+            reactor.turn(Clock::start().now());
+        }
+        let (no_delay, keep_alive, timeout) = seen.recv().unwrap();
+        assert!(no_delay.unwrap());
+        assert_eq!(keep_alive.unwrap(), wanted.is_some());
+        assert_eq!(timeout.unwrap().filter(|timeout| !timeout.is_zero()), wanted);
+        drop(connected);
+    }
 }

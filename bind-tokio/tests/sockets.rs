@@ -131,3 +131,15 @@ async fn k_3_3_3_1_of_a_large_body_one_message_is_under_way() {
     assert!((5000..=LIMIT as usize).contains(&came.len()), "{}", came.len());
     upload.abort();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn f_31_tcps_own_keep_alive_and_user_timeout_can_be_had() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (after, limit) = (Duration::from_secs(7200), Duration::from_secs(90));
+    let endpoint = Endpoint::new(Config::new()).tcp_keep_alive(after).tcp_user_timeout(limit);
+    let stream = endpoint.tcp(listener.local_addr().unwrap()).await.unwrap();
+    let socket = SockRef::from(&stream);
+    assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_user_timeout().unwrap(), Some(limit));
+}

@@ -9,7 +9,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use coap_tcp_app::{Counters, KnownPath, Layer, Role, Turn, check, tune};
-use coap_tcp_core::{Advice, Config, Instant, Stats};
+use coap_tcp_core::{Advice, Closed, Config, Instant, Stats, Tally};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
@@ -286,8 +286,12 @@ impl<'c, L: Layer, S: Stream> Reactor<'c, L, S> {
                     break;
                 }
                 match door.next(now, &self.advice) {
-                    // What cannot be watched is dropped, and thereby closed.
-                    Ok((stream, layer)) => drop(self.open(now, Role::Acceptor, stream, layer)),
+                    // What there are no means for is dropped, and thereby closed.
+                    Ok((stream, layer)) => {
+                        if self.open(now, Role::Acceptor, stream, layer).is_err() {
+                            (&*self.terms.counters).closed(Closed::OutOfMemory);
+                        }
+                    }
                     Err(Accepting::Waits) => break,
                     Err(later) => {
                         self.accepting = later;

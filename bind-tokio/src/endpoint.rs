@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use coap_tcp_app::{Counters, Driver, KnownPath, Role, tune};
-use coap_tcp_core::{Advice, Closed, Config, ConfigError, KeepAliveSearch, Stats};
+use coap_tcp_core::{Advice, Closed, Config, ConfigError, KeepAliveSearch, Stats, Tally};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 use tokio::sync::{Semaphore, watch};
@@ -17,7 +17,7 @@ use crate::drive::{Clock, run};
 use crate::handle::Handle;
 use crate::layer::Layer;
 use crate::service::Service;
-use crate::trace::connection;
+use crate::trace::{connection, not_accepted};
 
 /// Opens and accepts connections with one configuration. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -198,7 +198,13 @@ impl Endpoint {
         let (config, clock, counters) = (self.config.clone(), self.clock, self.counters.clone());
         let path = (role == Role::Initiator).then(|| self.path.clone());
         let driven = async move {
-            let driver = Driver::new(role, &config, layer, clock.now())?.counting(counters).over(path);
+            let driver = Driver::new(role, &config, layer, clock.now()).inspect_err(|_| {
+                // Else it is the configuration, which is for the caller to know.
+                if coap_tcp_app::check(&config).is_ok() {
+                    (&*counters).closed(Closed::OutOfMemory);
+                }
+            })?;
+            let driver = driver.counting(counters).over(path);
             let why = run(io, driver, clock, stop).await;
             drop(kept);
             Ok(why)
@@ -276,12 +282,18 @@ impl Listener {
                 () = &mut shutdown => break,
                 accepted = accepted => accepted,
             };
-            let Ok((stream, address)) = accepted else {
-                // Out of files, most likely: the next one would fail at once, too.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of files, most likely: the next one would fail at once, too.
+                    not_accepted(&error);
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
             };
             if tune(&stream, &endpoint.advice).is_err() {
+                // It has gone again already.
+                (&*endpoint.counters).closed(Closed::Transport);
                 continue;
             }
             let mut stopped = stopped.clone();

@@ -1,6 +1,7 @@
 //! What can be seen of a connection from outside: with the feature `tracing` a span, else nothing.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 
 use coap_tcp_app::Role;
@@ -38,3 +39,12 @@ where
 {
     driven
 }
+
+/// A listener's trouble.
+#[cfg(feature = "tracing")]
+pub(crate) fn not_accepted(error: &io::Error) {
+    tracing::warn!(%error, "no connection accepted");
+}
+
+#[cfg(not(feature = "tracing"))]
+pub(crate) const fn not_accepted(_: &io::Error) {}

@@ -161,12 +161,11 @@ impl<'c, L: Layer> Driver<'c, L> {
         if self.told {
             return false;
         }
-        let mut peer = self.session.peer(&mut self.tx);
-        let empty = peer.tx.as_slice().is_empty();
-        let waits = self.layer.handle_turn(cx, now, &mut peer);
-        if waits && empty && peer.tx.as_slice().is_empty() {
-            // No flush makes room where there is no memory (row 71).
-            peer.conn.abort("out of memory", peer.tx);
+        let empty = self.tx.as_slice().is_empty();
+        let waits = self.layer.handle_turn(cx, now, &mut self.session.peer(&mut self.tx));
+        if waits && empty && self.tx.as_slice().is_empty() {
+            // No flush makes room where there is no memory.
+            self.session.handle_out_of_memory(&mut self.tx);
         }
         waits
     }

@@ -215,6 +215,11 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         self.conn.handle_lost()
     }
 
+    /// A buffer of the caller's cannot grow: the connection ends, and the peer is told (row 71).
+    pub fn handle_out_of_memory<T: Buf + ?Sized>(&mut self, tx: &mut T) -> Closed {
+        self.conn.fail(Closed::OutOfMemory, tx)
+    }
+
     /// See [`Connection::sent`].
     pub fn sent(&mut self, now: Instant, n: usize, left: usize) {
         self.conn.sent(now, n, left);

@@ -7,9 +7,13 @@ import functools
 import re
 from dataclasses import dataclass, field
 
+from probing import probe_client, probe_server
 from programs import Failure
 
 TO_OURS, FROM_OURS, TO_MIO = "-> ours", "<- ours", "-> ours on mio"
+# The direction of scenes in which the prober takes our place.
+PROBED = ("-> probe", "<- probe")
+OURSELVES = "ourselves"
 
 
 @dataclass
@@ -26,7 +30,8 @@ class Server:
 class Scene:
     peer: str
     direction: str
-    server: Server
+    # none where the prober waits for the peer
+    server: Server | None
     # for a client that is run once a check: the start of its command
     client: list = field(default_factory=list)
     # for one that stays: all of its command
@@ -135,13 +140,17 @@ def libcoap_client(peer, prefix, direction):
     )
 
 
+def libcoap_server(prefix):
+    return Server([*prefix, "coap-server-notls", "-A", "{host}", "-p", "{port}", "-d", "20"])
+
+
 def libcoap(peer, prefix):
     return [
         *(libcoap_client(peer, prefix, direction) for direction in OUR_SERVERS),
         Scene(
             peer,
             FROM_OURS,
-            Server([*prefix, "coap-server-notls", "-A", "{host}", "-p", "{port}", "-d", "20"]),
+            libcoap_server(prefix),
             client=OUR_CLIENT,
             checks=[
                 call("GET /", ["{uri}/"], r"libcoap"),
@@ -208,13 +217,14 @@ HUGE_POST = call("POST of 100 KiB, echoed", ["{uri}/echo", "-m", "post", "--payl
 UNKNOWN = call("GET of an unknown path fails with 4.04", ["{uri}/no/such"], r"4\.04", status=1)
 
 AIOCOAP = ["{root}/.peers/aiocoap/bin/python", "{root}/interop/peers/aiocoap/peer.py"]
+# TLS, ws and wss take ports of their own.
+AIOCOAP_SERVER = Server([*AIOCOAP, "server", "{host}", "{port}"], "^listening", (0, 1, 3000, 3001))
 aiocoap = [
     # Its client has no Ping.
     *to_ours("aiocoap", AIOCOAP, without("ping"), "client", "{uri}"),
     from_ours(
         "aiocoap",
-        # TLS, ws and wss take ports of their own
-        Server([*AIOCOAP, "server", "{host}", "{port}"], "^listening", (0, 1, 3000, 3001)),
+        AIOCOAP_SERVER,
         LARGE_GET,
         LARGE_POST,
         HUGE_POST,
@@ -223,12 +233,13 @@ aiocoap = [
 ]
 
 GOCOAP = "{root}/.peers/gocoap"
+GOCOAP_SERVER = Server([f"{GOCOAP}/server", "-listen", "{host}:{port}"], "listening on")
 gocoap = [
     # Its CSM has no option, so that all that is large goes in blocks of 1024.
     *to_ours("gocoap", [f"{GOCOAP}/client"], {**STEPS, "idle": "our Pongs keep 20 s of silence open"}, "{host}:{port}", slow=("idle",)),
     from_ours(
         "gocoap",
-        Server([f"{GOCOAP}/server", "-listen", "{host}:{port}"], "listening on"),
+        GOCOAP_SERVER,
         # In blocks as well, both ways.
         LARGE_GET,
         LARGE_POST,
@@ -239,11 +250,12 @@ gocoap = [
 ]
 
 JAVACOAP = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", "{root}/.peers/javacoap/classes:{root}/.peers/javacoap/lib/*", "Peer"]
+JAVACOAP_SERVER = Server([*JAVACOAP, "server", "{host}", "{port}"], "^listening")
 javacoap = [
     *to_ours("javacoap", JAVACOAP, STEPS, "client", "{host}", "{port}"),
     from_ours(
         "javacoap",
-        Server([*JAVACOAP, "server", "{host}", "{port}"], "^listening"),
+        JAVACOAP_SERVER,
         LARGE_GET,
         LARGE_POST,
         # no 100 KiB: of an answer to a POST its server keeps nothing, and makes the later blocks from an empty request
@@ -326,9 +338,41 @@ leshan = [
     ),
 ]
 
+# ---- the prober in our place, and against ourselves
+
+
+def probed_server(peer, server, path, name=None):
+    name = name or f"{peer}-server"
+    return Scene(peer, "<- probe", server, checks=[Check(f"verdicts as in {name}", probe_server(name, path))])
+
+
+def probed_client(peer, *command):
+    name = f"{peer}-client"
+    return Scene(peer, "-> probe", None, checks=[Check(f"verdicts as in {name}", probe_client(name, command))])
+
+
+LIBCOAP_NEXT = ["{root}/.peers/libcoap-next/run"]
+probed = [
+    probed_server("libcoap", libcoap_server([]), "/.well-known/core"),
+    probed_server("libcoap-next", libcoap_server(LIBCOAP_NEXT), "/.well-known/core"),
+    probed_server("aiocoap", AIOCOAP_SERVER, "/large"),
+    probed_server("gocoap", GOCOAP_SERVER, "/large"),
+    probed_server("javacoap", JAVACOAP_SERVER, "/large"),
+    probed_client("libcoap", "coap-client-notls", "-B", "15", "{uri}/test"),
+    probed_client("libcoap-next", *LIBCOAP_NEXT, "coap-client-notls", "-B", "15", "{uri}/test"),
+    probed_client("aiocoap", *AIOCOAP, "client", "{uri}", "get"),
+    probed_client("gocoap", f"{GOCOAP}/client", "{host}:{port}", "get"),
+    probed_client("javacoap", *JAVACOAP, "client", "{host}", "{port}", "get"),
+    probed_server(OURSELVES, OUR_SERVERS[TO_OURS], "/large"),
+    probed_server(OURSELVES, OUR_SERVERS[TO_MIO], "/large", "ourselves-mio-server"),
+    probed_client(OURSELVES, *OUR_CLIENT, "{uri}/test"),
+]
+
 SCENES = [
+    # The longest first.
+    *probed,
     *libcoap("libcoap", []),
-    *libcoap("libcoap-next", ["{root}/.peers/libcoap-next/run"]),
+    *libcoap("libcoap-next", LIBCOAP_NEXT),
     *aiocoap,
     *gocoap,
     *javacoap,

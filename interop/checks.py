@@ -7,6 +7,7 @@ import functools
 import re
 from dataclasses import dataclass, field
 
+import bodies
 from probing import probe_client, probe_server
 from programs import Failure
 
@@ -42,7 +43,7 @@ class Scene:
 @dataclass
 class Check:
     what: str
-    # takes the stage (see `run`), raises Failure
+    # takes the stage (see `run`), raises Failure, may return what is to be said of it
     act: object
 
 
@@ -95,8 +96,8 @@ def ends(what, who, seconds):
 
 # ---- our programs
 
-def our_server(program):
-    return Server([f"{{ours}}/{program}", "--listen", "127.0.0.1:0"], r"listening on (coap\+tcp://\S+)")
+def our_server(program, *args):
+    return Server([f"{{ours}}/{program}", "--listen", "127.0.0.1:0", *args], r"listening on (coap\+tcp://\S+)")
 
 
 # One service on two runtimes.
@@ -168,6 +169,32 @@ def libcoap(peer, prefix):
             ],
         ),
     ]
+
+
+# 4.3.1 loses most of what it is sent in BERT blocks.
+LIBCOAP_NEXT = ["{root}/.peers/libcoap-next/run"]
+ten_mebibytes = [
+    Scene(
+        "libcoap-next",
+        TO_OURS,
+        our_server("coap-server", "--verbose"),
+        client=[*LIBCOAP_NEXT, "coap-client-notls"],
+        checks=[
+            Check("PUT of 10 MiB, digest compared", bodies.their_put),
+            Check("GET of 10 MiB, bytes compared", bodies.their_get),
+        ],
+    ),
+    Scene(
+        "libcoap-next",
+        FROM_OURS,
+        libcoap_server(LIBCOAP_NEXT),
+        client=[*bodies.TIME, *OUR_CLIENT],
+        checks=[
+            Check("PUT of 10 MiB", bodies.our_put),
+            Check("GET of those 10 MiB, bytes compared", bodies.our_get),
+        ],
+    ),
+]
 
 
 # ---- aiocoap, go-coap, java-coap: the programs in peers/, which share their steps
@@ -351,7 +378,6 @@ def probed_client(peer, *command):
     return Scene(peer, "-> probe", None, checks=[Check(f"verdicts as in {name}", probe_client(name, command))])
 
 
-LIBCOAP_NEXT = ["{root}/.peers/libcoap-next/run"]
 probed = [
     probed_server("libcoap", libcoap_server([]), "/.well-known/core"),
     probed_server("libcoap-next", libcoap_server(LIBCOAP_NEXT), "/.well-known/core"),
@@ -373,6 +399,7 @@ SCENES = [
     *probed,
     *libcoap("libcoap", []),
     *libcoap("libcoap-next", LIBCOAP_NEXT),
+    *ten_mebibytes,
     *aiocoap,
     *gocoap,
     *javacoap,

@@ -101,6 +101,11 @@ class Program:
         self._reader.join(2)
         return status
 
+    def peak(self):
+        """The most memory it has had at once, in KiB."""
+        with open(f"/proc/{self._child.pid}/status") as status:
+            return int(re.search(r"^VmHWM:\s*(\d+) kB", status.read(), re.M)[1])
+
     def accepts(self, port, seconds):
         """Waits until a connection to the port is accepted."""
         until = time.monotonic() + seconds

@@ -155,18 +155,20 @@ impl<R: Runtime> Demo<R> {
         });
     }
 
-    /// Counts the bytes.
+    /// Counts the bytes, and answers with a digest of them (FNV-1a, 64 bits), so that whoever sent them can compare.
     fn take(&self, reply: Reply<'_, '_, '_>) {
         let Some(mut body) = reply.receive() else {
             return;
         };
         self.runtime.spawn(async move {
-            let mut bytes = 0;
+            let (mut bytes, mut digest) = (0, 0xcbf2_9ce4_8422_2325);
             while let Some(Ok(part)) = body.chunk().await {
                 bytes += part.len();
+                let add = |digest: u64, byte: &u8| (digest ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+                digest = part.iter().fold(digest, add);
             }
             // What came to an end early has been answered; the client may have gone, too.
-            let _ = body.respond(Draft::new(Code::CHANGED).content(TEXT, format!("{bytes} bytes")));
+            let _ = body.respond(Draft::new(Code::CHANGED).content(TEXT, format!("{bytes} bytes, FNV-1a {digest:016x}")));
         });
     }
 

@@ -52,22 +52,25 @@ where
     L: Layer,
 {
     let driver = Driver::new(role, config, layer, clock.now())?;
-    Ok(run(io, driver, clock, stop).await)
+    Ok(run(io, driver, clock, (), stop).await)
 }
 
-/// [`drive`], of a driver that is made already. No `async fn`, whose future would hold its arguments twice.
-pub(crate) fn run<'c, IO, L, F>(
+/// [`drive`], of a driver that is made already. `starting` is dropped when the peer has shown that it speaks CoAP. No
+/// `async fn`, whose future would hold its arguments twice.
+pub(crate) fn run<'c, IO, L, P, F>(
     io: IO,
     mut driver: Driver<'c, L>,
     clock: Clock,
+    starting: P,
     stop: F,
-) -> impl Future<Output = Closed> + use<'c, IO, L, F>
+) -> impl Future<Output = Closed> + use<'c, IO, L, P, F>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
     L: Layer,
     F: Future<Output = ()>,
 {
     let mut io = Stream(io);
+    let mut starting = Some(starting);
     async move {
         let mut sleep = pin!(sleep_until(clock.tokio(clock.now())));
         let mut stop = pin!(stop);
@@ -78,7 +81,9 @@ where
                 driver.release(clock.now());
             }
             for _ in 0..TURNS {
-                match driver.turn(cx, clock.now(), &mut io) {
+                let turn = driver.turn(cx, clock.now(), &mut io);
+                starting = starting.take().filter(|_| driver.is_starting());
+                match turn {
                     Turn::Again => {}
                     Turn::Rest(until) => return rest(cx, clock, until, sleep.as_mut()),
                     Turn::Closed(why) => return Poll::Ready(why),

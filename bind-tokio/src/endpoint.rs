@@ -26,6 +26,7 @@ pub struct Endpoint {
     clock: Clock,
     connect_timeout: Duration,
     max_connections: usize,
+    max_starting: usize,
     body_limit: usize,
     counters: Arc<Counters>,
     path: Arc<KnownPath>,
@@ -33,7 +34,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// With 10 s to connect and at most 10,000 accepted connections at once.
+    /// With 10 s to connect, and at most 10,000 accepted connections at once, 1,000 of them without a CSM.
     pub fn new(config: Config) -> Self {
         let advice = Advice::acceptor(&config);
         Self {
@@ -42,6 +43,7 @@ impl Endpoint {
             clock: Clock::start(),
             connect_timeout: Duration::from_secs(10),
             max_connections: 10_000,
+            max_starting: 1000,
             body_limit: 1024 * 1024,
             counters: Arc::default(),
             path: Arc::default(),
@@ -59,6 +61,15 @@ impl Endpoint {
     #[must_use]
     pub const fn max_connections(mut self, max: usize) -> Self {
         self.max_connections = max;
+        self
+    }
+
+    /// Accepted connections at once whose peer has not sent its CSM yet; more wait in the system's queue (F-34). 1,000.
+    /// Whoever only connects takes no place from those who speak for longer than
+    /// [`Config::csm_timeout`](coap_tcp_core::Config::csm_timeout).
+    #[must_use]
+    pub const fn max_starting(mut self, max: usize) -> Self {
+        self.max_starting = max;
         self
     }
 
@@ -132,7 +143,7 @@ impl Endpoint {
         let stream = self.tcp(to).await?;
         let peer = stream.peer_addr().ok();
         let (layer, handle) = self.client(service);
-        tokio::spawn(self.drive_to(peer, (), stream, Role::Initiator, layer, std::future::pending()));
+        tokio::spawn(self.drive_to(peer, ((), ()), stream, Role::Initiator, layer, std::future::pending()));
         Ok(handle)
     }
 
@@ -176,20 +187,21 @@ impl Endpoint {
         L: Layer,
         F: Future<Output = ()>,
     {
-        self.drive_to(None, (), io, role, layer, stop)
+        self.drive_to(None, ((), ()), io, role, layer, stop)
     }
 
-    /// [`Endpoint::drive`], to a peer whose address is known, for whoever watches. Drops `kept` when all is over:
-    /// another future around this one would cost its size again.
-    fn drive_to<K, IO, L, F>(
+    /// [`Endpoint::drive`], to a peer whose address is known, for whoever watches. Drops `starting` when the
+    /// peer has shown that it speaks CoAP, and `kept` when all is over: another future around this one would cost its size
+    /// again.
+    fn drive_to<K, P, IO, L, F>(
         &self,
         peer: Option<SocketAddr>,
-        kept: K,
+        (kept, starting): (K, P),
         io: IO,
         role: Role,
         layer: L,
         stop: F,
-    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<K, IO, L, F>
+    ) -> impl Future<Output = Result<Closed, ConfigError>> + use<K, P, IO, L, F>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         L: Layer,
@@ -205,7 +217,7 @@ impl Endpoint {
                 }
             })?;
             let driver = driver.counting(counters).over(path);
-            let why = run(io, driver, clock, stop).await;
+            let why = run(io, driver, clock, starting, stop).await;
             drop(kept);
             Ok(why)
         };
@@ -271,14 +283,16 @@ impl Listener {
         let Self { endpoint, listener } = self;
         let max = endpoint.max_connections.min(Semaphore::MAX_PERMITS).min(u32::MAX as usize);
         let places = Arc::new(Semaphore::new(max));
+        let starts = Arc::new(Semaphore::new(endpoint.max_starting.min(Semaphore::MAX_PERMITS)));
         let (stop, stopped) = watch::channel(());
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = async {
                 let place = places.clone().acquire_owned().await;
-                (place, listener.accept().await)
+                let starting = starts.clone().acquire_owned().await;
+                (place, starting, listener.accept().await)
             };
-            let (place, accepted) = tokio::select! {
+            let (place, starting, accepted) = tokio::select! {
                 () = &mut shutdown => break,
                 accepted = accepted => accepted,
             };
@@ -303,7 +317,14 @@ impl Listener {
             };
             let (io, layer) = (wrap(stream, address), layer(address));
             // The configuration is known to work: there is only the memory to want, for this connection.
-            tokio::spawn(endpoint.drive_to(Some(address), place, io, Role::Acceptor, layer, stop));
+            tokio::spawn(endpoint.drive_to(
+                Some(address),
+                (place, starting),
+                io,
+                Role::Acceptor,
+                layer,
+                stop,
+            ));
         }
         drop((listener, stopped, stop));
         // Every place is free when every connection is over.

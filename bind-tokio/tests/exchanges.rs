@@ -4,6 +4,8 @@
 
 use core::time::Duration;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bind_tokio::core::{Closed, Code, Config, Incoming, KeepAlive, SendError};
 use bind_tokio::{Coap, Draft, Endpoint, Handle, NoService, Reply, RequestError, Role, Service};
@@ -320,6 +322,42 @@ async fn f_34_silent_connections_give_their_places_back() {
     client.request(Draft::get("/")).await.unwrap();
     // The time for a CSM, then that for the last words to arrive.
     assert_eq!(start.elapsed().as_secs(), 5 + 2);
+}
+
+/// F-34
+#[tokio::test]
+async fn f_34_many_who_say_nothing_leave_place_for_those_who_speak() {
+    // Fewer than a system keeps in its queue.
+    const SILENT: usize = 100;
+    let endpoint = Endpoint::new(Config::new()).max_connections(1000).max_starting(20);
+    let listener = endpoint.listen_plain("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = accepted.clone();
+    let service = move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        echo
+    };
+    tokio::spawn(listener.serve(service, std::future::pending()));
+    // Those who have spoken are no part of the bound.
+    let mut speaking = Vec::new();
+    for _ in 0..40 {
+        let handle = endpoint.connect_plain(address, NoService).await.unwrap();
+        handle.request(Draft::get("/")).await.unwrap();
+        speaking.push(handle);
+    }
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        silent.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    for handle in &speaking {
+        handle.request(Draft::get("/")).await.unwrap();
+    }
+    assert_eq!(accepted.load(Ordering::Relaxed), 40 + 20);
+    // When they have gone, others are accepted.
+    drop(silent);
+    let late = endpoint.connect_plain(address, NoService).await.unwrap();
+    late.request(Draft::get("/")).await.unwrap();
 }
 
 #[tokio::test]

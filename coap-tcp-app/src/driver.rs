@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use coap_tcp_core::{
     Buf, Closed, Config, ConfigError, Count, Event, Expired, Flow, Instant, SendError, Session, Shutdown,
-    Tally,
+    State, Tally,
 };
 
 use crate::counters::Counters;
@@ -178,6 +178,12 @@ impl<'c, L: Layer> Driver<'c, L> {
             Ok(()) | Err(SendError::Releasing) => {}
             Err(_) => peer.conn.close(),
         }
+    }
+
+    /// Whether the peer still has to send its CSM: it has shown no sign of speaking CoAP (F-34).
+    pub fn is_starting(&mut self) -> bool {
+        let state = self.session.peer(&mut self.tx).conn.state();
+        matches!(state, State::Waiting | State::Starting)
     }
 
     /// What runs on top.

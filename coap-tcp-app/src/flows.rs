@@ -64,8 +64,13 @@ impl Flows {
         Self { coming: Vec::new(), going: Vec::new(), made: 0 }
     }
 
-    /// Whether one more may be received.
-    pub(crate) fn has_place(&self) -> bool {
+    /// Whether one more may be received. The oldest whose peer does not go on gives way (B-2.4-2).
+    pub(crate) fn make_place(&mut self) -> bool {
+        if self.coming.len() >= MOST {
+            if let Some(oldest) = self.coming.iter().position(|coming| coming.owed.is_none()) {
+                self.fail(oldest, BodyError::Abandoned);
+            }
+        }
         self.coming.len() < MOST
     }
 

@@ -251,7 +251,7 @@ impl<'r, 'a, 'c> Reply<'r, 'a, 'c> {
     /// }
     /// ```
     pub fn receive(self) -> Option<Receiving> {
-        let place = self.flows.has_place();
+        let place = self.flows.make_place();
         let Some(ticket) = place.then(|| self.peer.conn.defer(self.request).ok()).flatten() else {
             self.code(Code::SERVICE_UNAVAILABLE);
             return None;

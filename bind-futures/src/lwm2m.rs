@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use coap_tcp_app::{Role, check};
+use coap_tcp_app::{Driver, KnownPath, Role, check};
 use coap_tcp_core::{Config, ConfigError, Instant};
 use futures_io::{AsyncRead, AsyncWrite};
 use lwm2m_app::Next;
@@ -17,7 +18,7 @@ pub use lwm2m_app::{
 pub use lwm2m_core as core;
 use lwm2m_core::objects::Objects;
 
-use crate::drive::drive;
+use crate::drive;
 use crate::server::Connection;
 use crate::timer::Timer;
 
@@ -55,7 +56,8 @@ pub async fn keep_time(server: &Server, mut timer: impl Timer) -> Infallible {
 }
 
 /// Runs a device until it is de-registered: connects as `connect` says, registers, serves, and connects again when and
-/// as the policy says. `timer` has the clock that the device was made with.
+/// as the policy says. `timer` has the clock that the device was made with. What one connection learns of the silence
+/// that the path survives, the next one knows.
 ///
 /// # Errors
 /// When the configuration cannot work; then it has not connected.
@@ -72,6 +74,7 @@ where
     F: Future<Output = io::Result<IO>>,
 {
     check(config)?;
+    let path = Arc::new(KnownPath::default());
     loop {
         let next = poll_fn(|cx| match device.poll(cx, timer.now()) {
             Next::Wait(until) => rest(cx, &mut timer, until),
@@ -81,7 +84,9 @@ where
             Next::Connect(layer) => {
                 if let Ok(io) = connect().await {
                     // The configuration is known to work: there is only the memory to want, and that may pass.
-                    let _ = drive(io, Role::Initiator, config, timer.clone(), layer, pending()).await;
+                    if let Ok(driver) = Driver::new(Role::Initiator, config, layer, timer.now()) {
+                        drive::run(io, driver.over(path.clone()), timer.clone(), pending()).await;
+                    }
                 }
             }
             Next::Wait(_) => {}

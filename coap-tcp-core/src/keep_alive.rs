@@ -34,7 +34,7 @@ impl KeepAlive {
     pub const CONFORMING_NAT: Duration = Duration::from_secs(110 * 60);
     /// The least that is worth learning: a minute.
     pub const FLOOR: Duration = Duration::from_secs(60);
-    /// The period for a typical NAT: 50 minutes. Half of them forget sooner.
+    /// The period for a typical NAT: 50 minutes. Nearly half of them forget sooner.
     pub const TYPICAL_NAT: Duration = Duration::from_secs(50 * 60);
     /// The period where nothing is known: 100 seconds, below the shortest NAT that was measured.
     pub const UNKNOWN_NAT: Duration = Duration::from_secs(100);
@@ -192,7 +192,7 @@ impl KeepAliveSearch {
         Self { good: Rung::NONE, bad: Rung::NONE, run: 0, tries: 0 }
     }
 
-    /// A silence that is known to survive, from elsewhere.
+    /// A silence that is known to survive, from elsewhere. The search goes on with twice of it.
     pub const fn known(survives: Duration) -> Self {
         Self { good: Rung::of(micros(survives)), ..Self::new() }
     }

@@ -168,7 +168,9 @@ impl<R: Runtime> Demo<R> {
                 digest = part.iter().fold(digest, add);
             }
             // What came to an end early has been answered; the client may have gone, too.
-            let _ = body.respond(Draft::new(Code::CHANGED).content(TEXT, format!("{bytes} bytes, FNV-1a {digest:016x}")));
+            let _ = body.respond(
+                Draft::new(Code::CHANGED).content(TEXT, format!("{bytes} bytes, FNV-1a {digest:016x}")),
+            );
         });
     }
 

@@ -138,10 +138,7 @@ fn who_takes_no_more_connections_fails() {
     };
     let (probes, mut meeting) = (all("/t").unwrap(), Connections(&mut crashed));
     let report = judge(&probes[0], &survey, &mut meeting);
-    assert_eq!(
-        (report.verdict, report.why.as_str()),
-        (Verdict::Fail, "no more connections: connection refused")
-    );
+    assert_eq!((report.verdict, report.why.as_str()), (Verdict::Fail, "no connection: connection refused"));
     let report = judge(&probes[0], &survey, &mut meeting);
     assert_eq!((report.verdict, report.why.as_str()), (Verdict::NotApplicable, "no time is left"));
 }

@@ -118,7 +118,7 @@ impl Missed {
 impl std::fmt::Display for Missed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Refused(why) => write!(f, "no more connections: {why}"),
+            Self::Refused(why) => write!(f, "no connection: {why}"),
             Self::Nobody => f.write_str("nobody called"),
             Self::OutOfTime => f.write_str("no time is left"),
         }

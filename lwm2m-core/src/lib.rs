@@ -47,6 +47,11 @@
 //! The layers, from the bottom: [`path`], [`value`], [`version`], [`registration`] are the data model; [`content`] is
 //! what payloads look like; [`Operation`] is what can be done; [`objects`] is what an application has; [`client`] and
 //! `server` are the machines.
+//!
+//! # Features
+//!
+//! On by default are the formats of payloads that a device or a server chooses from: `text`, `tlv`, `senml-cbor`. Octets
+//! are always there. Off by default: `alloc`, the server side.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]

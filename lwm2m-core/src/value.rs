@@ -3,6 +3,7 @@
 mod base64;
 mod binary;
 mod convert;
+mod float;
 mod text;
 
 pub use binary::Binary;

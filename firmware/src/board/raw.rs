@@ -36,17 +36,13 @@ impl Register {
 
 /// Text to the console of the host.
 pub(super) fn write(text: &str) {
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
+    let mut bytes = text.bytes();
+    while bytes.len() > 0 {
         let mut line = [0u8; 32];
-        let n = rest.len().min(line.len() - 1);
-        let (now, later) = rest.split_at(n);
-        if let Some(place) = line.get_mut(..n) {
-            place.copy_from_slice(now);
-        }
+        // Nothing here may panic, since a panic is told, too.
+        line.iter_mut().take(31).zip(&mut bytes).for_each(|(place, byte)| *place = byte);
         // SAFETY: WRITE0 reads a string that ends with a zero, which `line` does.
         unsafe { syscall1!(WRITE0, line.as_ptr()) };
-        rest = later;
     }
 }
 

@@ -1,7 +1,5 @@
 //! One value as text (format 0): FMT-10 to FMT-14.
 
-use core::fmt::Write;
-
 use coap_tcp_core::Buf;
 
 use super::entry::{Entry, Raw, ReadError};
@@ -32,7 +30,7 @@ impl Values for Writer<'_> {
         if path != self.target || path.depth() < 3 || self.done {
             return Err(WriteError::Form);
         }
-        self.out.atomically(|out| write!(out, "{text}")).map_err(|_| WriteError::Full)?;
+        self.out.atomically(|out| text.pieces(&mut |piece| out.append(piece)))?;
         self.done = true;
         Ok(())
     }

@@ -1,20 +1,19 @@
 //! Base64 with the standard alphabet: how text/plain carries Opaque (FMT-12).
 
-use core::fmt::{self, Write};
-
 use super::ValueError;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Writes `bytes`, padded.
-pub(super) fn encode(bytes: &[u8], out: &mut impl Write) -> fmt::Result {
+pub(super) fn encode<E>(bytes: &[u8], out: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
     for chunk in bytes.chunks(3) {
         let group =
             [0, 1, 2].iter().fold(0, |group, &i| group << 8 | u32::from(chunk.get(i).copied().unwrap_or(0)));
-        for i in 0..4 {
-            let digit = ALPHABET.get((group >> (18 - 6 * i) & 63) as usize).copied().unwrap_or_default();
-            out.write_char(if i <= chunk.len() { char::from(digit) } else { '=' })?;
+        let mut four = [b'='; 4];
+        for (i, place) in four.iter_mut().enumerate().take(chunk.len() + 1) {
+            *place = ALPHABET.get((group >> (18 - 6 * i) & 63) as usize).copied().unwrap_or_default();
         }
+        out(&four)?;
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 use core::fmt;
 use core::str;
 
-use super::{Type, Value, ValueError, base64};
+use coap_tcp_core::Buf;
+use coap_tcp_core::wire::Decimal;
+
+use super::{Type, Value, ValueError, base64, float as shortest};
 
 /// A value as text; made by [`Value::as_text`].
 #[derive(Clone, Copy, Debug)]
@@ -46,18 +49,34 @@ impl<'a> Value<'a> {
     }
 }
 
+impl Text<'_> {
+    /// Hands out the text, piece by piece; each is UTF-8 by itself. For a device, which has no `core::fmt`.
+    pub(crate) fn pieces<E>(&self, each: &mut dyn FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let mut digits = |n: u64| each(Decimal::new(n).as_slice());
+        match self.0 {
+            Value::Unsigned(n) => digits(n),
+            Value::Boolean(yes) => digits(yes.into()),
+            Value::ObjectLink(object, instance) => {
+                digits(object.into())?;
+                each(b":")?;
+                each(Decimal::new(instance.into()).as_slice())
+            }
+            Value::Integer(n) | Value::Time(n) => {
+                if n < 0 {
+                    each(b"-")?;
+                }
+                each(Decimal::new(n.unsigned_abs()).as_slice())
+            }
+            Value::String(text) | Value::CoreLink(text) => each(text.as_bytes()),
+            Value::Float(n) => each(shortest::text(n).as_slice()),
+            Value::Opaque(bytes) => base64::encode(bytes, each),
+        }
+    }
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Value::String(text) | Value::CoreLink(text) => f.write_str(text),
-            Value::Integer(n) | Value::Time(n) => write!(f, "{n}"),
-            Value::Unsigned(n) => write!(f, "{n}"),
-            // `Debug` turns to an exponent where `Display` would write hundreds of zeros.
-            Value::Float(n) => write!(f, "{n:?}"),
-            Value::Boolean(yes) => f.write_str(if yes { "1" } else { "0" }),
-            Value::Opaque(bytes) => base64::encode(bytes, f),
-            Value::ObjectLink(object, instance) => write!(f, "{object}:{instance}"),
-        }
+        self.pieces(&mut |piece| f.write_str(str::from_utf8(piece).map_err(|_| fmt::Error)?))
     }
 }
 

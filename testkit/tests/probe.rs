@@ -278,3 +278,69 @@ fn answers(said: &Plain) -> Vec<Plain> {
         _ => vec![],
     }
 }
+
+mod tcp {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use testkit::probe::{Caller, Host, Meeting, Missed, Survey, Times, Verdict, all, judge};
+    use testkit::script::Role;
+
+    fn times() -> Times {
+        let long = Duration::from_secs(60);
+        Times { each: long, call: long, end: Instant::now() + long }
+    }
+
+    /// A CSM, then it listens until the prober has gone.
+    fn talk(mut stream: TcpStream) {
+        stream.write_all(&[0x00, 0xe1]).unwrap();
+        // However it ends.
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+
+    fn first_message(role: Role, meeting: &mut dyn Meeting) -> Verdict {
+        let survey = Survey::new(meeting, role, "/t").unwrap();
+        let probes = all("/t").unwrap();
+        let first = probes.iter().find(|probe| probe.requirements.iter().any(|id| id == "T-3.3-1")).unwrap();
+        judge(first, &survey, meeting).verdict
+    }
+
+    #[test]
+    fn t_3_3_1_a_client_is_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = thread::spawn(move || (0..2).for_each(|_| talk(TcpStream::connect(address).unwrap())));
+        let mut host = Host::new(listener, times(), None).unwrap();
+        assert_eq!(first_message(Role::Client, &mut host), Verdict::Pass);
+        client.join().unwrap();
+    }
+
+    #[test]
+    fn t_3_3_1_a_server_is_called() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            for _ in 0..2 {
+                let (mut stream, _) = listener.accept().unwrap();
+                // Its answer to the survey, if this is it, comes with its CSM.
+                stream.write_all(&[0x00, 0xe1, 0x01, 0x84, 0x01]).unwrap();
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+        });
+        let mut caller = Caller::new(address, times());
+        assert_eq!(first_message(Role::Server, &mut caller), Verdict::Pass);
+        server.join().unwrap();
+        assert!(matches!(caller.meet(), Err(Missed::Refused(_))));
+    }
+
+    #[test]
+    fn no_time_is_no_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let over = Times { end: Instant::now(), ..times() };
+        assert!(matches!(Caller::new(address, over).meet(), Err(Missed::OutOfTime)));
+        assert!(matches!(Host::new(listener, over, None).unwrap().meet(), Err(Missed::OutOfTime)));
+    }
+}

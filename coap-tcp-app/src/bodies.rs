@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use coap_tcp_core::blockwise::{Brief, Collected, Collector, Key, Terms, Wanted, Written};
 use coap_tcp_core::{Answer, Code, Instant, Message, SendError};
+use thin_vec::ThinVec;
 
 use crate::draft::Draft;
 use crate::exchange::Tag;
@@ -25,8 +26,8 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(247);
 #[derive(Debug)]
 pub(crate) struct Bodies {
     pub(crate) limit: usize,
-    uploads: Vec<Upload>,
-    answers: Vec<Kept>,
+    uploads: ThinVec<Upload>,
+    answers: ThinVec<Kept>,
 }
 
 /// A request of which more is to come.
@@ -47,7 +48,7 @@ struct Kept {
 
 impl Bodies {
     pub(crate) const fn new(limit: usize) -> Self {
-        Self { limit, uploads: Vec::new(), answers: Vec::new() }
+        Self { limit, uploads: ThinVec::new(), answers: ThinVec::new() }
     }
 
     /// Takes one block of a request: the body if it was the last, else what to answer.

@@ -12,6 +12,7 @@ use coap_tcp_core::blockwise::Terms;
 use coap_tcp_core::echo::Echoes;
 use coap_tcp_core::wire::BlockSize;
 use coap_tcp_core::{Closed, Event, Expired, Instant, OptionNumber, SendError, Tagged};
+use thin_vec::ThinVec;
 
 use crate::bodies::Bodies;
 use crate::commands::{Begun, Command, PingCell, Shared};
@@ -23,15 +24,16 @@ use crate::layer::{Layer, Lent};
 use crate::service::{KNOWN_OPTIONS, Link, Service};
 
 /// Serves CoAP on one connection, and sends what the handles of other tasks ask for.
+// Lists that are empty while the connection is idle are a pointer each.
 #[derive(Debug)]
 pub struct Coap<S> {
     service: S,
     link: Link,
-    pings: Vec<Arc<PingCell>>,
+    pings: ThinVec<Arc<PingCell>>,
     bodies: Bodies,
     flows: Flows,
     /// Requests of ours that go on with another block.
-    going_on: Vec<Arc<Exchange>>,
+    going_on: ThinVec<Arc<Exchange>>,
     next_tag: u32,
     echoes: Echoes,
     largest: BlockSize,
@@ -43,10 +45,10 @@ impl<S: Service> Coap<S> {
         Self {
             service,
             link: Link::new(None),
-            pings: Vec::new(),
+            pings: ThinVec::new(),
             bodies: Bodies::new(1024 * 1024),
             flows: Flows::new(),
-            going_on: Vec::new(),
+            going_on: ThinVec::new(),
             next_tag: 0,
             echoes: Echoes::new(),
             largest: BlockSize::Bert,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use coap_tcp_core::blockwise::{Brief, Collected, Key, Sequence, Terms, Wanted, Written};
 use coap_tcp_core::{Closed, Code, Incoming, Instant, OptionNumber, SendError, Ticket};
+use thin_vec::ThinVec;
 
 use crate::bodies::{Bodies, LIFETIME};
 use crate::draft::Draft;
@@ -18,8 +19,8 @@ const MOST: usize = 16;
 /// What streamed bodies keep between their blocks.
 #[derive(Debug)]
 pub(crate) struct Flows {
-    coming: Vec<Coming>,
-    going: Vec<Going>,
+    coming: ThinVec<Coming>,
+    going: ThinVec<Going>,
     /// Makes ETags that no other body has.
     made: u16,
 }
@@ -61,7 +62,7 @@ pub(crate) type Step = (Sequence, Collected<Brief>);
 
 impl Flows {
     pub(crate) const fn new() -> Self {
-        Self { coming: Vec::new(), going: Vec::new(), made: 0 }
+        Self { coming: ThinVec::new(), going: ThinVec::new(), made: 0 }
     }
 
     /// Whether one more may be received. The oldest whose peer does not go on gives way (B-2.4-2).

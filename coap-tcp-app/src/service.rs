@@ -8,6 +8,7 @@ use std::time::Duration;
 use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
 use coap_tcp_core::wire::Writer;
 use coap_tcp_core::{Code, Incoming, Instant, OptionNumber, Refusal, SendError};
+use thin_vec::ThinVec;
 
 use crate::bodies::{Answering, Bodies};
 use crate::commands::{Shared, Watch};
@@ -325,12 +326,12 @@ impl<'r, 'a, 'c> Reply<'r, 'a, 'c> {
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     shared: Option<Arc<Shared>>,
-    watches: Vec<Arc<Watch>>,
+    watches: ThinVec<Arc<Watch>>,
 }
 
 impl Link {
     pub(crate) const fn new(shared: Option<Arc<Shared>>) -> Self {
-        Self { shared, watches: Vec::new() }
+        Self { shared, watches: ThinVec::new() }
     }
 
     pub(crate) const fn existing(&self) -> Option<&Arc<Shared>> {

@@ -5,20 +5,24 @@
 #[path = "it/world.rs"]
 mod world;
 
+#[path = "it/them.rs"]
+mod them;
+
 use std::process::ExitCode;
 use std::task::Poll;
 use std::time::Duration;
 
 use bind_smoltcp::{Driver, Layer, Role};
-use coap_tcp_core::{Buf, Closed, Event, Expired, Instant, Peer, SendError};
-use smoltcp::socket::tcp::{Socket, State};
+use coap_tcp_core::{Closed, Event, Expired, Instant, Peer, SendError};
+use smoltcp::socket::tcp::Socket;
 use testkit::conformance::{run, trials};
 use testkit::core_app::CoreApp;
 use testkit::endpoint::{Frugal, Growing, Memory};
 use testkit::rig::{End, Rig, Seen};
 use testkit::script::{self, Command, Setup};
 
-use crate::world::{Actor, ROOMY, Ring, V4, World};
+use crate::them::Them;
+use crate::world::{Actor, World};
 
 fn main() -> ExitCode {
     run([trials::<Smoltcp<Growing>>("smoltcp"), trials::<Smoltcp<Frugal>>("smoltcp-frugal")])
@@ -82,39 +86,6 @@ impl<M: Memory> Actor for Us<M> {
     }
 }
 
-/// The peer: reads only when the script does.
-#[derive(Default)]
-struct Them {
-    say: Vec<u8>,
-    heard: Vec<u8>,
-    reads: bool,
-    end: Option<End>,
-    ended: bool,
-}
-
-impl Actor for Them {
-    fn act(&mut self, _: Instant, socket: &mut Socket<'static>) {
-        // Nothing may wait for time that the script does not let pass.
-        socket.set_ack_delay(None);
-        socket.set_timeout(None);
-        while self.reads && socket.can_recv() {
-            let heard = &mut self.heard;
-            socket.recv(|bytes| (bytes.len(), heard.extend_from_slice(bytes))).unwrap();
-        }
-        let open = matches!(socket.state(), State::Established | State::FinWait1 | State::FinWait2);
-        self.ended |= self.reads && !open && !socket.is_listening() && !socket.can_recv();
-        if socket.may_send() {
-            let n = socket.send_slice(&self.say).unwrap();
-            self.say.consume(n);
-        }
-        match self.end {
-            Some(End::Eof) if self.say.is_empty() => socket.close(),
-            Some(End::Reset) => socket.abort(),
-            _ => {}
-        }
-    }
-}
-
 impl<M: Memory> Smoltcp<M> {
     /// What our application is told outside of any poll.
     fn settle(&mut self) {
@@ -124,13 +95,6 @@ impl<M: Memory> Smoltcp<M> {
         if let Some(mut peer) = driver.peer() {
             app.app.on_turn(now, &mut peer);
         }
-    }
-}
-
-const fn tag(command: &Command) -> Option<u32> {
-    match command {
-        Command::Request { tag, .. } => Some(*tag),
-        _ => None,
     }
 }
 
@@ -148,12 +112,7 @@ impl<M: Memory> Rig for Smoltcp<M> {
         let (spill, slots, tx) = M::new();
         let driver = Driver::new(role, setup.config, spill, slots, tx);
         let us = Us { driver, app: App::default(), over: false };
-        // Between us and a peer that does not read lie its ring and ours.
-        let rings = match setup.window {
-            None => [ROOMY; 2],
-            Some(window) => [Ring { tx: 1, ..ROOMY }, Ring { rx: window - 1, ..ROOMY }],
-        };
-        let mut world = World::new(world::Make { rings, ..V4 }, us, Them::default());
+        let mut world = World::new(them::make(setup), us, Them::default());
         world.open(setup.config);
         let mut rig = Self { world };
         rig.settle();
@@ -161,21 +120,18 @@ impl<M: Memory> Rig for Smoltcp<M> {
     }
 
     fn peer_write(&mut self, bytes: &[u8]) {
-        self.world.b.actor.say.extend_from_slice(bytes);
+        self.world.peer_write(bytes);
         self.settle();
     }
 
     fn peer_read(&mut self, out: &mut Vec<u8>) -> bool {
-        self.world.b.actor.reads = true;
+        let ended = self.world.peer_read(out);
         self.settle();
-        let them = &mut self.world.b.actor;
-        them.reads = false;
-        out.append(&mut them.heard);
-        them.ended
+        ended
     }
 
     fn peer_end(&mut self, end: End) {
-        self.world.b.actor.end = Some(end);
+        self.world.peer_end(end);
         self.settle();
     }
 
@@ -185,7 +141,7 @@ impl<M: Memory> Rig for Smoltcp<M> {
         match driver.peer() {
             Some(mut peer) => app.app.command(now, command, &mut peer),
             // There is nothing more to be told.
-            None => app.end.push(Seen::Refused { tag: tag(command), why: SendError::Closed }),
+            None => app.end.push(Seen::Refused { tag: command.tag(), why: SendError::Closed }),
         }
         self.settle();
     }

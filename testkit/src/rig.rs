@@ -205,7 +205,7 @@ impl fmt::Display for Seen {
 }
 
 /// The names in a value, as lower-case words: `Violation(BadCsmOption(1))` is `violation bad-csm-option 1`.
-pub(crate) fn kebab(value: &dyn Debug) -> Vec<String> {
+pub fn kebab(value: &dyn Debug) -> Vec<String> {
     let text = format!("{value:?}");
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_' && c != '.');
     words.filter(|word| !word.is_empty()).map(kebab_word).collect()

@@ -12,9 +12,18 @@ use super::acting::Actor;
 use crate::rig::{Seen, kebab};
 use crate::script::{Command, Lwm2m, Role};
 
-type Objects = (objects::Server, objects::Device<'static>, Temperature<'static>);
+/// Of the scripts' device.
+pub type Objects = (objects::Server, objects::Device<'static>, Temperature<'static>);
 
 /// Objects 1 with a lifetime of 60 seconds, 3, and 3303 in degrees Celsius.
+pub fn thermometer() -> Objects {
+    let device = objects::Device { manufacturer: "Example", model: "T1", ..objects::Device::new() };
+    let mut temperature = Temperature::new("Cel");
+    temperature.measure(20.5);
+    (objects::Server::new(1, 60), device, temperature)
+}
+
+/// It, and its application.
 #[derive(Debug)]
 pub struct DeviceActor {
     handle: DeviceHandle<Objects>,
@@ -26,11 +35,7 @@ impl Actor for DeviceActor {
     const ROLE: Role = Role::Client;
 
     fn new(clock: impl Fn() -> Instant + Send + Sync + 'static) -> (Self, DeviceLayer<Objects>) {
-        let device = objects::Device { manufacturer: "Example", model: "T1", ..objects::Device::new() };
-        let mut temperature = Temperature::new("Cel");
-        temperature.measure(20.5);
-        let objects = (objects::Server::new(1, 60), device, temperature);
-        let (mut device, handle, events) = Device::new(Config::new("dev1"), objects, 1, clock);
+        let (mut device, handle, events) = Device::new(Config::new("dev1"), thermometer(), 1, clock);
         let Next::Connect(layer) = device.poll(&mut Context::from_waker(Waker::noop()), Instant::ZERO) else {
             panic!("a device begins with a connection");
         };

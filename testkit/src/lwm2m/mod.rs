@@ -6,7 +6,7 @@ mod device;
 mod server;
 
 pub use acting::{Acting, Actor, Stage};
-pub use device::DeviceActor;
+pub use device::{DeviceActor, Objects, thermometer};
 pub use server::ServerActor;
 
 use std::path::Path;

@@ -157,7 +157,10 @@ impl Player {
             6 => self.request(end, Code::GET, "/big", 0, false, false),
             7 => self.request(end, Code::POST, LATER, 300, false, false),
             8 => self.request(end, Code::FETCH, "/obs", 10, true, false),
-            9 => self.request(end, Code::PUT, "/t", 3000, false, false),
+            9 => {
+                let size = self.brink(end);
+                self.request(end, Code::PUT, "/t", size, false, false);
+            }
             10 => self.request(end, Code::GET, "/fw", 0, false, true),
             11 => self.request(end, Code::PUT, "/up", 2500, false, true),
             12 => self.request(end, Code::PUT, "/up", 3000, false, true),
@@ -210,6 +213,19 @@ impl Player {
         }
         let blocks = blocks.then_some(BlockSize::Bert);
         self.command(end, &Command::Request { tag: self.tags, message, within: None, blocks });
+    }
+
+    /// A payload that fills a message to the last byte of the peer's limit, or over it by one (T-5.3.1-3).
+    fn brink(&mut self, end: Side) -> usize {
+        let limit = self.world.act(end, |_, _, peer| peer.conn.peer().max_message_size).min(5000);
+        let wanted = limit as usize + self.tags as usize % 2;
+        let size = |payload| {
+            let mut message = plain(Code::PUT, b'r', payload);
+            message.token = vec![0; 2];
+            message.insert(OptionNumber::URI_PATH.0, b"t".to_vec());
+            message.encode().len()
+        };
+        (1..wanted).rev().find(|&payload| size(payload) <= wanted).unwrap_or(1)
     }
 
     /// What can be observed at this end is something else now.

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bind_tokio::core::{Closed, Code, Config, Incoming, KeepAlive, SendError};
+use bind_tokio::core::{Closed, Code, Config, Incoming, KeepAlive, OptionNumber, SendError};
 use bind_tokio::{Coap, Draft, Endpoint, Handle, NoService, Reply, RequestError, Role, Service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
@@ -174,6 +174,51 @@ async fn o_7_4_1_a_dropped_observation_is_cancelled_on_the_wire() {
 }
 
 /// O-4-1
+#[tokio::test(start_paused = true)]
+async fn o_3_1_2_a_resource_is_observed_once_at_a_time() {
+    let serve = |_: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+        core::mem::forget(reply.observe(&Draft::new(Code::CONTENT).payload("a")));
+    };
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, serve);
+    let mut first = handle.observe(Draft::get("/a?b")).await.unwrap();
+    assert_eq!(next(&mut first).await, "a");
+    let again = handle.clone().observe(Draft::get("/a?b")).await;
+    assert_eq!(again.unwrap_err(), RequestError::Observed);
+    // What is not the same: another query, method, format.
+    let fetch = Draft::new(Code::FETCH).path("/a?b").content(112, "x");
+    let other = [Draft::get("/a?c"), fetch, Draft::get("/a?b").uint(OptionNumber::ACCEPT, 60)];
+    let mut others = Vec::new();
+    for draft in other {
+        others.push(handle.observe(draft).await.unwrap());
+        assert_eq!(next(others.last_mut().unwrap()).await, "a");
+    }
+    // An ordinary request is none, and Size2 is no other resource.
+    assert_eq!(handle.request(Draft::get("/a?b")).await.unwrap().view().payload, b"a");
+    let sized = Draft::get("/a?b").uint(OptionNumber::SIZE2, 0);
+    assert_eq!(handle.observe(sized).await.unwrap_err(), RequestError::Observed);
+    // Cancelled, or dropped, it leaves its place.
+    first.cancel().await.unwrap();
+    let mut second = handle.observe(Draft::get("/a?b")).await.unwrap();
+    assert_eq!(next(&mut second).await, "a");
+    drop(second);
+    let mut third = handle.observe(Draft::get("/a?b")).await.unwrap();
+    assert_eq!(next(&mut third).await, "a");
+}
+
+/// A registration that comes to nothing, or ends by itself, is over.
+#[tokio::test(start_paused = true)]
+async fn o_3_1_2_what_is_not_observed_may_be_asked_for_again() {
+    let serve = |_: &Incoming<'_>, reply: Reply<'_, '_, '_>| reply.code(Code::NOT_FOUND);
+    let (handle, _client, _server) = pair(1024, Config::new(), NoService, serve);
+    for _ in 0..3 {
+        let mut observation = handle.observe(Draft::get("/a")).await.unwrap();
+        let answer = observation.next().await.unwrap().unwrap();
+        assert_eq!(answer.view().code, Code::NOT_FOUND);
+        assert!(observation.next().await.is_none());
+        core::mem::forget(observation);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn o_4_1_a_slow_observer_gets_the_newest_state_and_the_skipped_are_counted() {
     let (send, states) = mpsc::unbounded_channel();

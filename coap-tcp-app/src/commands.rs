@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct Commands {
     pub(crate) requests: VecDeque<Arc<Exchange>>,
     /// Who waits for a place among the requests.
     pub(crate) places: Waiters,
+    /// What is observed (O-3.1-2), and what was until lately.
+    observed: Vec<Weak<Exchange>>,
     /// Answers whose bodies are made while they are sent.
     pub(crate) begun: Vec<Begun>,
     /// Observed resources with something unsent, in the order in which they changed.
@@ -141,6 +143,18 @@ impl Shared {
         drop(commands);
         self.bell.ring();
         Poll::Ready(Ok(()))
+    }
+
+    /// Notes an observation that is to be. `false`: there is one of the same.
+    pub(crate) fn observe(&self, exchange: &Arc<Exchange>) -> bool {
+        let mut commands = self.lock();
+        commands.observed.retain(|other| other.strong_count() > 0);
+        let same = |other: &Weak<Exchange>| other.upgrade().is_some_and(|it| it.observes(&exchange.draft));
+        let is_new = !commands.observed.iter().any(same);
+        if is_new {
+            commands.observed.push(Arc::downgrade(exchange));
+        }
+        is_new
     }
 
     pub(crate) fn pop_command(&self) -> Option<Command> {

@@ -134,6 +134,16 @@ impl Draft {
         blocks.any(|(_, value)| Block::read(value).is_none_or(|block| block.number > 0))
     }
 
+    /// Whether both ask for the same: method, payload and the options that are cache keys (RFC 7252 section 5.6),
+    /// Observe apart.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        let key = |(number, _): &(OptionNumber, &[u8])| {
+            *number != OptionNumber::OBSERVE && (number.is_critical() || !number.is_no_cache_key())
+        };
+        (self.code, &self.payload) == (other.code, &other.payload)
+            && self.options().filter(key).eq(other.options().filter(key))
+    }
+
     /// Whether it has an option.
     pub(crate) fn has(&self, number: OptionNumber) -> bool {
         self.options.iter().any(|&(n, _)| n == number)

@@ -43,6 +43,10 @@ pub enum RequestError {
     /// It came in blocks that do not make a body (row 49).
     #[error("transfer failed: {0}")]
     Blocks(Fault),
+    /// The resource is observed already, on this connection: a client registers once for each (O-3.1-2). Share that
+    /// observation, or cancel it first.
+    #[error("observed already")]
+    Observed,
 }
 
 impl RequestError {
@@ -51,7 +55,7 @@ impl RequestError {
     /// PATCH are for the application to decide, which knows what they do. Nothing here repeats a request by itself.
     pub const fn may_repeat(&self, method: Code) -> bool {
         match self {
-            Self::Closed { sent: false, .. } => true,
+            Self::Closed { sent: false, .. } | Self::Observed => true,
             Self::Closed { .. } | Self::Timeout | Self::Send(_) | Self::Failed(_) | Self::Blocks(_) => {
                 method.is_idempotent()
             }
@@ -109,6 +113,8 @@ struct Inner {
     stage: Stage,
     /// What was wished before it was sent.
     wish: Option<Wish>,
+    /// Nobody wants more of it.
+    left: bool,
     transfer: Transfer,
     /// Of an observation: the fetch of the rest of its last notification.
     fetch: Weak<Exchange>,
@@ -131,6 +137,7 @@ impl Exchange {
         let inner = Inner {
             stage: Stage::Queued,
             wish: None,
+            left: false,
             transfer: Transfer::default(),
             fetch: Weak::new(),
             inbox: VecDeque::new(),
@@ -260,6 +267,7 @@ impl Exchange {
     /// Wishes it cancelled on the wire. `true`: that is for the caller to see to, since it has been sent.
     pub(crate) fn cancel(&self) -> bool {
         let mut inner = self.lock();
+        inner.left = true;
         if inner.stage == Stage::Queued {
             inner.wish = Some(Wish::Deregister);
         }
@@ -270,6 +278,7 @@ impl Exchange {
     /// see to.
     pub(crate) fn leave(&self) -> Option<Wish> {
         let mut inner = self.lock();
+        inner.left = true;
         let observes = self.draft.has(OptionNumber::OBSERVE);
         match inner.stage {
             Stage::Sent(_) if observes => Some(Wish::Deregister),
@@ -279,6 +288,12 @@ impl Exchange {
                 None
             }
         }
+    }
+
+    /// Whether it observes what another draft would, and goes on doing so.
+    pub(crate) fn observes(&self, draft: &Draft) -> bool {
+        let inner = self.lock();
+        inner.stage != Stage::Over && !inner.left && self.draft.asks_the_same(draft)
     }
 
     /// Ends it from the asking side, and tells how far it was.

@@ -82,8 +82,15 @@ impl Handle {
 
     /// Registers as an observer (O-2-1), by GET or FETCH. The first item of the [`Observation`] is the answer
     /// to the registration, which also tells whether more will come.
+    ///
+    /// # Errors
+    /// [`RequestError::Observed`] while the same is observed on this connection (O-3.1-2).
     pub async fn observe(&self, draft: Draft) -> Result<Observation, RequestError> {
-        self.ask(Exchange::new(draft.with_observe(0))).await.map(|asking| Observation { asking })
+        let exchange = Exchange::new(draft.with_observe(0));
+        if !self.shared.observe(&exchange) {
+            return Err(RequestError::Observed);
+        }
+        self.ask(exchange).await.map(|asking| Observation { asking })
     }
 
     async fn ask(&self, exchange: Arc<Exchange>) -> Result<Asking, RequestError> {

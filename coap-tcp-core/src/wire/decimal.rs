@@ -44,3 +44,22 @@ impl AsRef<[u8]> for Decimal {
         self.as_slice()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use proptest::prelude::*;
+
+    use super::Decimal;
+
+    proptest! {
+        #[test]
+        fn digits_are_those_that_are_displayed(number: u64, shift in 0..64u32) {
+            for number in [number >> shift, u64::MAX, 0] {
+                let (digits, displayed) = (Decimal::new(number), number.to_string());
+                prop_assert_eq!(digits.as_slice(), displayed.as_bytes());
+            }
+        }
+    }
+}

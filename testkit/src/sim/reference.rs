@@ -3,31 +3,18 @@
 //! It shares nothing with the core but the names of what comes out, and is told nothing but facts: what was
 //! said, what was heard, what time it is. From these it knows what has to follow.
 
+mod heard;
+mod rules;
+mod said;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use coap_numbers::{code, option};
-use coap_tcp_core::{Closed, Config, Instant, KeepAlive, SendError, Settings, Settled, State};
+use coap_numbers::code;
+use coap_tcp_core::{Closed, Instant, KeepAlive, SendError, Settings, Settled, State};
 
+pub use self::rules::Rules;
 use crate::model::Plain;
-
-/// What a side is configured with. The rest is as by default.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "as the setters of `Config`")]
-pub struct Rules {
-    pub max_message_size: u32,
-    pub block_wise: bool,
-    pub tx_limit: u32,
-    pub reply_room: u16,
-    pub max_outstanding: u16,
-    pub max_inbound: u16,
-    pub max_observers: u16,
-    pub await_csm: bool,
-    pub custody: bool,
-    pub keep_alive: KeepAlive,
-    pub token_salt: Option<u64>,
-    pub idle_timeout: Option<Duration>,
-}
 
 /// Those of the defaults that matter here (F-10), written down once more.
 const CSM: Duration = Duration::from_secs(30);
@@ -37,41 +24,6 @@ const HOLD: Duration = Duration::from_secs(20);
 const REQUEST: Duration = Duration::from_secs(93);
 const RELEASE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(30);
-
-impl Rules {
-    /// As the defaults have it.
-    pub const DEFAULT: Self = Self {
-        max_message_size: 1152,
-        block_wise: true,
-        tx_limit: 64 * 1024,
-        reply_room: 128,
-        max_outstanding: 64,
-        max_inbound: 64,
-        max_observers: 64,
-        await_csm: false,
-        custody: true,
-        keep_alive: KeepAlive::Off,
-        token_salt: None,
-        idle_timeout: Some(Duration::from_secs(300)),
-    };
-
-    /// For the core.
-    pub const fn config(&self) -> Config {
-        Config::new()
-            .max_message_size(self.max_message_size)
-            .block_wise(self.block_wise)
-            .tx_limit(self.tx_limit)
-            .reply_room(self.reply_room)
-            .max_outstanding(self.max_outstanding)
-            .max_inbound(self.max_inbound)
-            .max_observers(self.max_observers)
-            .await_csm(self.await_csm)
-            .custody(self.custody)
-            .keep_alive(self.keep_alive)
-            .token_salt(self.token_salt)
-            .idle_timeout(self.idle_timeout)
-    }
-}
 
 /// A request of ours.
 #[derive(Clone, Debug)]
@@ -272,136 +224,6 @@ impl Reference {
         self.received = now;
     }
 
-    /// A message of the peer's, `size` bytes long: what must come of it.
-    pub fn hear(&mut self, now: Instant, message: &Plain, size: usize) -> Due {
-        assert!(self.listens(), "law 5: {message} is heard in {:?}", self.state);
-        self.check_answered();
-        if self.state == State::Waiting && message.code != code::ABORT {
-            // Our CSM goes out at once (T-3.3-3).
-            self.state = State::Starting;
-        }
-        assert!(
-            self.state != State::Starting || matches!(message.code, code::CSM | code::ABORT),
-            "T-3.3-1: {message} comes before the CSM"
-        );
-        let large = size > self.rules.max_message_size as usize;
-        match (message.code >> 5, message.code) {
-            (0, code::EMPTY) => Due::Settled(Settled::Empty),
-            (0, _) if large => {
-                self.current = Some(Theirs::of(message, false));
-                Due::Settled(Settled::TooLarge)
-            }
-            (0, _) => self.hear_request(message),
-            (2 | 4 | 5, _) => self.hear_response(message, large),
-            (_, code::CSM) => self.hear_csm(message),
-            (_, code::PING) => self.hear_ping(now, message),
-            (_, code::PONG) => self.hear_pong(message),
-            (_, code::RELEASE) if self.state == State::Draining => Due::Settled(Settled::ReleasedAgain),
-            (_, code::RELEASE) => {
-                self.drain(now, Closed::Released);
-                Due::Released
-            }
-            (_, code::ABORT) => {
-                self.end(State::Closed, Closed::Aborted { bad_csm_option: None });
-                Due::Aborted
-            }
-            _ => panic!("nobody says {message}"),
-        }
-    }
-
-    fn hear_csm(&mut self, message: &Plain) -> Due {
-        if let Some(size) = uint(message, 2) {
-            self.peer.max_message_size = size;
-        }
-        self.peer.block_wise |= has(message, 4);
-        if let Some(length) = uint(message, 6) {
-            self.peer.token_length = length;
-        }
-        if self.state == State::Starting {
-            (self.state, self.until) = (State::Open, None);
-        }
-        Due::Ready(self.peer)
-    }
-
-    fn hear_request(&mut self, message: &Plain) -> Due {
-        let observe = uint(message, option::OBSERVE).filter(|_| can_observe(message.code));
-        if matches!(observe, Some(0 | 1)) {
-            self.observers.remove(&message.token);
-        }
-        self.current = Some(Theirs::of(message, observe == Some(0)));
-        Due::Request
-    }
-
-    /// The application has handled the request, and means to answer it later.
-    pub fn deferred(&mut self) {
-        if self.owed.len() < self.rules.max_inbound.into() {
-            self.owed.extend(self.current.take());
-        }
-    }
-
-    fn hear_response(&mut self, message: &Plain, large: bool) -> Due {
-        let Some(ours) = self.ours.get_mut(&message.token) else {
-            return if large { Due::Settled(Settled::TooLargeUnmatched) } else { Due::Unmatched };
-        };
-        let tag = ours.tag;
-        let observes = message.code >> 5 == 2 && has(message, option::OBSERVE);
-        match ours.stage {
-            _ if large => {
-                self.abandon(&message.token.clone());
-                Due::Failed(tag)
-            }
-            Stage::Cancelling if observes => Due::Settled(Settled::AfterCancel),
-            Stage::Registering | Stage::Observing if observes => {
-                (ours.stage, ours.until) = (Stage::Observing, None);
-                Due::Response { tag, last: false }
-            }
-            _ => {
-                self.ours.remove(&message.token);
-                Due::Response { tag, last: true }
-            }
-        }
-    }
-
-    fn hear_ping(&mut self, now: Instant, message: &Plain) -> Due {
-        let custody = has(message, 2) && self.rules.custody && self.held.is_none();
-        let owes = !self.owed.is_empty() || !self.consent;
-        if custody && owes {
-            self.held = Some((message.token.clone(), now));
-            self.owed.iter_mut().for_each(|theirs| theirs.before_ping = true);
-            return Due::Settled(Settled::CustodyHeld);
-        }
-        self.pongs.push_back((message.token.clone(), custody));
-        Due::Settled(Settled::Ping)
-    }
-
-    fn hear_pong(&mut self, message: &Plain) -> Due {
-        if self.custody_ping.as_ref().is_some_and(|(token, _)| *token == message.token) {
-            self.custody_ping = None;
-            let awaits =
-                |token: &Vec<u8>| self.ours.get(token).is_some_and(|ours| ours.stage != Stage::Observing);
-            let true_claim = !has(message, 2) || !self.before_ping.iter().any(awaits);
-            assert!(true_claim, "T-5.4.1-1: {message} claims what is not true");
-            return Due::Pong { custody: has(message, 2) };
-        }
-        if message.token.is_empty() && self.ping.take().is_some() {
-            return Due::Pong { custody: false };
-        }
-        Due::Settled(Settled::StrayPong)
-    }
-
-    /// The peer's stream has ended, in the middle of a message or not. `unsent`: something waits to be sent.
-    pub fn hear_end(&mut self, now: Instant, in_message: bool, unsent: bool) {
-        self.eof = true;
-        match self.state {
-            State::Closed => {}
-            State::Closing if unsent => {}
-            State::Closing => self.state = State::Closed,
-            _ if in_message => self.end(State::Closed, Closed::EofInMessage),
-            State::Waiting | State::Starting => self.end(State::Closed, Closed::Eof),
-            _ => self.drain(now, Closed::Eof),
-        }
-    }
-
     /// The transport has failed.
     pub fn lose(&mut self) {
         self.end(State::Closed, Closed::Transport);
@@ -415,110 +237,6 @@ impl Reference {
     /// The application agrees to confirm Custody, or does not.
     pub const fn consent(&mut self, consent: bool) {
         self.consent = consent;
-    }
-
-    /// We say something, `size` bytes long; `asks` gives the tag of a request. Panics where it may not be
-    /// said.
-    pub fn say(&mut self, now: Instant, message: &Plain, size: usize, mut asks: impl FnMut() -> u32) {
-        assert!(self.listens() && !self.said_abort, "law 5: {message} is said in {:?}", self.state);
-        assert!(self.said_csm || message.code == code::CSM, "T-3.3-1: {message} is our first word");
-        let limit = self.peer.max_message_size;
-        assert!(size <= limit as usize, "T-5.3.1-3: {message} has {size} bytes, the peer takes {limit}");
-        match (message.code >> 5, message.code) {
-            (0, code::EMPTY) => assert_eq!(size, 2, "T-3.4-2: {message}"),
-            (0, _) => self.say_request(now, message, &mut asks),
-            (2 | 4 | 5, _) => self.say_response(message),
-            (_, code::CSM) => self.say_csm(),
-            (_, code::PING) => self.say_ping(now, message),
-            (_, code::PONG) => self.say_pong(now, message),
-            (_, code::RELEASE) => {
-                assert_eq!(self.state, State::Open, "T-5.5-4: a Release");
-                (self.state, self.until) = (State::Releasing, Some(now + RELEASE));
-                self.why.get_or_insert(Closed::Local);
-            }
-            (_, code::ABORT) => self.said_abort = true,
-            _ => panic!("we said {message}"),
-        }
-    }
-
-    fn say_csm(&mut self) {
-        if std::mem::replace(&mut self.said_csm, true) {
-            assert!(self.extra_csms > 0, "a second CSM");
-            self.extra_csms -= 1;
-        } else if self.state == State::Waiting {
-            self.state = State::Starting;
-        }
-    }
-
-    fn say_request(&mut self, now: Instant, message: &Plain, asks: &mut impl FnMut() -> u32) {
-        assert!(message.token.len() <= 8, "X-2.2-4: {message}");
-        let until = Some(now + REQUEST);
-        if let Some(ours) = self.ours.get_mut(&message.token) {
-            let cancels = uint(message, option::OBSERVE) == Some(1);
-            let observes = matches!(ours.stage, Stage::Registering | Stage::Observing);
-            assert!(cancels && observes, "C-5.3.1-2: {message} takes a token in use");
-            assert!(matches!(self.state, State::Starting | State::Open), "T-5.5-4: {message}");
-            (ours.stage, ours.until) = (Stage::Cancelling, until);
-            return;
-        }
-        assert_eq!(self.may_request(), Ok(()), "{message}");
-        assert!(self.used.insert(message.token.clone()), "E-4.2-1: {message} takes a token again");
-        let registers = can_observe(message.code) && uint(message, option::OBSERVE) == Some(0);
-        let stage = if registers { Stage::Registering } else { Stage::Once };
-        self.ours.insert(message.token.clone(), Ours { tag: asks(), until, stage });
-    }
-
-    fn say_response(&mut self, message: &Plain) {
-        let (token, observes) = (&message.token, has(message, option::OBSERVE));
-        if let Some(theirs) = self.current.take_if(|theirs| theirs.token == *token) {
-            self.answered = Some(message.code);
-            assert!(!observes || theirs.observes, "O-3.1-1: {message} was not asked to observe");
-            if observes {
-                self.observers.insert(token.clone());
-                let most = self.rules.max_observers.into();
-                assert!(self.observers.len() <= most, "{} observers", self.observers.len());
-            }
-        } else if let Some(at) = self.owed.iter().position(|theirs| theirs.token == *token) {
-            self.owed.remove(at);
-        } else {
-            assert!(self.observers.contains(token), "{message} answers nothing");
-            assert_eq!(observes, message.code >> 5 == 2, "O-4.2-1: {message}");
-            if !observes {
-                self.observers.remove(token);
-            }
-        }
-    }
-
-    fn say_ping(&mut self, now: Instant, message: &Plain) {
-        let custody = has(message, 2);
-        assert_eq!(self.may_ping(custody), Ok(()), "{message}");
-        match custody {
-            true => {
-                self.custody_ping = Some((message.token.clone(), now));
-                self.before_ping = self.ours.keys().cloned().collect();
-            }
-            false => self.ping = Some(now),
-        }
-    }
-
-    fn say_pong(&mut self, now: Instant, message: &Plain) {
-        let custody = has(message, 2);
-        if self.pongs.front().is_some_and(|pong| *pong == (message.token.clone(), custody)) {
-            self.pongs.pop_front();
-            return;
-        }
-        let Some((token, since)) = self.held.take() else {
-            panic!("{message} answers no Ping");
-        };
-        assert_eq!(token, message.token, "T-5.4-2: {message}");
-        match custody {
-            true => assert!(self.may_grant(), "T-5.4.1-5: {message} claims what is not true"),
-            false => assert!(now >= since + HOLD, "T-5.4.1-5: {message} is too soon"),
-        }
-    }
-
-    fn may_grant(&self) -> bool {
-        self.consent && !self.owed.iter().any(|theirs| theirs.before_ping)
     }
 
     /// Nobody waits any longer for the answer to a request of ours.
@@ -660,12 +378,6 @@ impl Reference {
             self.why = Some(why);
         }
         (self.state, self.until) = (state, None);
-    }
-}
-
-impl Theirs {
-    fn of(message: &Plain, observes: bool) -> Self {
-        Self { token: message.token.clone(), observes, before_ping: false }
     }
 }
 

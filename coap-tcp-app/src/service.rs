@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use coap_tcp_core::blockwise::{Brief, Terms, Wanted};
+use coap_tcp_core::link::{self, Resource};
 use coap_tcp_core::wire::Writer;
 use coap_tcp_core::{Code, Incoming, Instant, OptionNumber, Refusal, SendError};
 use thin_vec::ThinVec;
@@ -21,6 +22,9 @@ use crate::layer::Lent;
 use crate::outlet::Outlet;
 use crate::pool::Pooled;
 use crate::streamed::{Receiving, Sending};
+
+/// application/link-format
+const LINK_FORMAT: u16 = 40;
 
 /// Critical options that a [`Service`] is taken to understand, or that are seen to for it; others are answered 4.02 (C-5.4.1-2).
 pub const KNOWN_OPTIONS: &[OptionNumber] = &[
@@ -201,6 +205,36 @@ impl<'r, 'a, 'c> Reply<'r, 'a, 'c> {
             answer.uint(OptionNumber::MAX_AGE, seconds)?;
             answer.finish()
         });
+    }
+
+    /// Answers GET `/.well-known/core` with the resources that its query asks for, as link format (C-6690-1,
+    /// C-6690-4); 4.06 where another format is wanted (row 36).
+    ///
+    /// ```
+    /// use coap_tcp_app::Reply;
+    /// use coap_tcp_app::core::link::Resource;
+    /// use coap_tcp_app::core::{Code, Incoming};
+    ///
+    /// static RESOURCES: [Resource<'_>; 1] = [Resource { obs: true, ..Resource::new("/temperature") }];
+    ///
+    /// fn serve(request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
+    ///     match request.code {
+    ///         Code::GET if request.path_is(&[".well-known", "core"]) => reply.links(&RESOURCES),
+    ///         _ => reply.code(Code::NOT_FOUND),
+    ///     }
+    /// }
+    /// ```
+    pub fn links<'l>(self, resources: impl IntoIterator<Item = &'l Resource<'l>>) {
+        if self.request.uint(OptionNumber::ACCEPT).is_some_and(|format| format != LINK_FORMAT.into()) {
+            return self.code(Code::NOT_ACCEPTABLE);
+        }
+        let mut queries = self.request.query();
+        let query = queries.next().filter(|_| queries.next().is_none());
+        let mut text = String::new();
+        match link::write(resources, query, &mut text) {
+            Ok(()) => self.content(Code::CONTENT, LINK_FORMAT, text.as_bytes()),
+            Err(_) => self.code(Code::INTERNAL_SERVER_ERROR),
+        }
     }
 
     /// Answers with something written before.

@@ -10,6 +10,8 @@
 //! | [`Buf`] | bytes that are the caller's: [`Fixed`], [`Slice`], `Vec`, `BytesMut` |
 //! | [`wire`] | messages, options, codes, and nothing of connections |
 //! | [`uri`] | `coap+tcp://` to options and back |
+//! | [`link`] | what a server has, for `/.well-known/core` |
+//! | [`echo`] | requests that have to be fresh |
 //! | [`Tally`], [`Stats`] | what was ignored, refused or given up, counted |
 //!
 //! # Two sessions, and no network
@@ -113,6 +115,7 @@ pub mod error;
 mod event;
 mod half_open;
 mod keep_alive;
+pub mod link;
 mod overload;
 mod requests;
 mod session;

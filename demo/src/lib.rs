@@ -11,15 +11,23 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use coap_tcp_app::core::link::Resource;
 use coap_tcp_app::core::{Code, Config, Incoming, OptionNumber, Tolerance};
 use coap_tcp_app::{Draft, Reply, Service};
 
 pub use arguments::arguments;
 
 const TEXT: u16 = 0;
-const LINK_FORMAT: u16 = 40;
 
-const RESOURCES: &str = "</test>;ct=0,</echo>,</large>;sz=5000,</tick>;obs,</slow>,</call>,</stream>";
+static RESOURCES: [Resource<'_>; 7] = [
+    Resource { ct: &[TEXT], ..Resource::new("/test") },
+    Resource { title: Some("Gives back what it gets"), ..Resource::new("/echo") },
+    Resource { sz: Some(5000), ct: &[TEXT], ..Resource::new("/large") },
+    Resource { obs: true, ct: &[TEXT], ..Resource::new("/tick") },
+    Resource { title: Some("Answers late"), ..Resource::new("/slow") },
+    Resource { title: Some("Asks the client back"), ..Resource::new("/call") },
+    Resource { title: Some("Bodies of any size"), ..Resource::new("/stream") },
+];
 
 /// What /stream gives unless its query asks for another size.
 const STREAM: u64 = 10 * 1024 * 1024;
@@ -70,9 +78,7 @@ impl<R: Runtime> Service for Demo<R> {
     fn handle(&mut self, request: &Incoming<'_>, reply: Reply<'_, '_, '_>) {
         let path: Vec<&[u8]> = request.path().collect();
         match (request.code, path.as_slice()) {
-            (Code::GET, [b".well-known", b"core"]) => {
-                reply.content(Code::CONTENT, LINK_FORMAT, RESOURCES.as_bytes())
-            }
+            (Code::GET, [b".well-known", b"core"]) => reply.links(&RESOURCES),
             (Code::GET, [b"test"]) => reply.content(Code::CONTENT, TEXT, b"coap+tcp works"),
             (Code::GET, [b"large"]) => reply.content(Code::CONTENT, TEXT, &[b'x'; 5000]),
             (Code::POST | Code::PUT, [b"echo"]) => {

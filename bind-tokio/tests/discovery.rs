@@ -54,11 +54,21 @@ async fn c_6690_1_the_servers_resources_are_listed_and_are_there() {
     assert_eq!(nowhere.view().code, Code::NOT_FOUND);
 }
 
-/// Whoever cannot filter gives them all.
 #[tokio::test(start_paused = true)]
-async fn c_6690_4_a_filter_may_be_ignored() {
+async fn c_6690_4_one_query_filters() {
     let client = client();
-    let all = client.request(Draft::get("/.well-known/core")).await.unwrap();
-    let filtered = client.request(Draft::get("/.well-known/core?rt=none*")).await.unwrap();
-    assert_eq!(filtered.view().payload, all.view().payload);
+    let answer = client.request(Draft::get("/.well-known/core?href=/t*")).await.unwrap();
+    assert_eq!(paths(core::str::from_utf8(answer.view().payload).unwrap()), ["/test", "/tick"]);
+    let none = client.request(Draft::get("/.well-known/core?rt=none*")).await.unwrap();
+    assert_eq!((none.view().code, none.view().payload), (Code::CONTENT, &b""[..]));
+}
+
+/// row-36
+#[tokio::test(start_paused = true)]
+async fn row_36_links_in_no_other_format() {
+    let client = client();
+    for (format, code) in [(40, Code::CONTENT), (0, Code::NOT_ACCEPTABLE)] {
+        let draft = Draft::get("/.well-known/core").uint(OptionNumber::ACCEPT, format);
+        assert_eq!(client.request(draft).await.unwrap().view().code, code);
+    }
 }

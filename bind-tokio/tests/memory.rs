@@ -179,3 +179,48 @@ fn a_streamed_body_of_10_mib_needs_the_memory_of_a_few_messages() {
         });
     }
 }
+
+/// Both sides of each, and what a notification to every one of them leaves behind.
+#[test]
+fn a_thousand_observations_need_a_kilobyte_each() {
+    const MANY: u16 = 1000;
+    run(async {
+        let (ours, theirs) = tokio::io::duplex(16 * 1024);
+        let endpoint = Endpoint::new(Config::new().max_observers(MANY));
+        let (handle, driver) = endpoint.connect_over(ours, NoService);
+        tokio::spawn(driver);
+        let (send, mut notifiers) = tokio::sync::mpsc::unbounded_channel();
+        let serve = move |_: &Incoming<'_>, reply: Reply<'_, '_, '_>| {
+            if let Some(notifier) = reply.observe(&Draft::new(Code::CONTENT)) {
+                send.send(notifier).unwrap();
+            }
+        };
+        tokio::spawn(endpoint.drive(theirs, Role::Acceptor, Coap::new(serve), std::future::pending()));
+        handle.ping().await.unwrap();
+        let before = LIVE.get();
+        let mut observations = Vec::new();
+        let mut kept = Vec::new();
+        for n in 0..MANY {
+            let mut observation = handle.observe(Draft::get(&format!("/{n}"))).await.unwrap();
+            observation.next().await.unwrap().unwrap();
+            observations.push(observation);
+            kept.push(notifiers.recv().await.unwrap());
+        }
+        for _ in 0..3 {
+            for notifier in &kept {
+                notifier.notify(&Draft::new(Code::CONTENT).payload("a state"));
+            }
+            for observation in &mut observations {
+                observation.next().await.unwrap().unwrap();
+            }
+        }
+        let each = (LIVE.get() - before) / isize::try_from(MANY).unwrap();
+        assert!(each < 1024, "{each} bytes each");
+        drop((observations, kept));
+        handle.ping().await.unwrap();
+        handle.ping().await.unwrap();
+        let left = LIVE.get() - before;
+        // What the connection's queues keep for the next burst.
+        assert!(left < 300_000, "{left} bytes left behind");
+    });
+}

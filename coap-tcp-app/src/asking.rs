@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use coap_tcp_core::OptionNumber;
+
 use crate::commands::{Command, Shared};
 use crate::draft::Received;
 use crate::exchange::{Exchange, RequestError, Wish};
@@ -27,6 +29,9 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        if self.exchange.draft.has(OptionNumber::OBSERVE) {
+            self.shared.unobserve(&self.exchange);
+        }
         let command = match self.exchange.leave() {
             None if self.exchange.is_streamed() => return self.shared.bell().ring(),
             None => return,

@@ -157,6 +157,11 @@ impl Shared {
         is_new
     }
 
+    /// It is observed no more. What is only noted would keep its memory.
+    pub(crate) fn unobserve(&self, exchange: &Arc<Exchange>) {
+        self.lock().observed.retain(|other| !core::ptr::eq(other.as_ptr(), Arc::as_ptr(exchange)));
+    }
+
     pub(crate) fn pop_command(&self) -> Option<Command> {
         self.lock().queue.pop_front()
     }

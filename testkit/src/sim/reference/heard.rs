@@ -11,6 +11,8 @@ impl Reference {
     pub fn hear(&mut self, now: Instant, message: &Plain, size: usize) -> Due {
         assert!(self.listens(), "law 5: {message} is heard in {:?}", self.state);
         self.check_answered();
+        // What was held back is a sign of life once it is taken.
+        self.received = now;
         if self.state == State::Waiting && message.code != code::ABORT {
             // Our CSM goes out at once (T-3.3-3).
             self.state = State::Starting;

@@ -2,8 +2,9 @@
 //!
 //! [`script`] reads texts that say how a connection behaves, one behaviour each; [`player`] plays them on
 //! anything that is a [`rig::Rig`]: the core alone ([`core_rig`]) or an adapter. [`conformance`] makes one
-//! named test of each script; [`lwm2m`] does so for LwM2M devices and servers. [`sim`] is a world with a clock of its own, for what is too long for a script.
-//! [`fuzz`] holds the bodies of the fuzz targets, which also run as tests. [`model`] is the slow and obvious
+//! named test of each script; [`lwm2m`] does so for LwM2M devices and servers. [`sim`] is a world with a clock
+//! of its own, for what is too long for a script. [`fuzz`] holds the bodies of the fuzz targets, which also run
+//! as tests. [`model`] is the slow and obvious
 //! codec that the fast one is compared with. [`probe`] judges any other implementation from outside.
 
 #![forbid(unsafe_code)]

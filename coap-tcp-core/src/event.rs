@@ -124,10 +124,9 @@ pub enum Settled {
     TooLarge,
     /// A response over our Max-Message-Size that nobody waits for (D-E-1).
     TooLargeUnmatched,
-    /// A request that the layer above has not touched: answered 5.01 (T-3.3-11). Told to a
-    /// [`Tally`](crate::Tally) and a log, not to the layer that has left it.
+    /// A request that the layer above has not touched: answered 5.01 (T-3.3-11).
     Unserved,
-    /// A request whose answer was begun and came to nothing: answered 5.00. Told likewise.
+    /// A request whose answer was begun and came to nothing: answered 5.00.
     AnswerFailed,
     /// A Pong of ours that had no room; the Ping counts as unanswered.
     PongDropped,

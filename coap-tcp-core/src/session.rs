@@ -122,6 +122,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
         let given = input.len();
         let cutting = cutting(self.conn.config());
         let conn = &mut self.conn;
+        let mut settled = None;
         loop {
             if !conn.state().listens() {
                 // A sign of life still (T-5.4-6).
@@ -130,16 +131,20 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                 }
                 return Ok(self.discard(now));
             }
-            let cut = self.rx.next_if(&mut input, &cutting, |code| conn.admits(code, tx));
-            let event = match cut {
-                Err(error) => Err(conn.handle_stream_error(error, tx)),
-                Ok(Cut::Nothing) => return Ok(self.drained(now, given > 0)),
-                Ok(Cut::Refused) => {
-                    self.frame_since = None;
-                    return Ok(Flow::Blocked(given - input.len()));
-                }
-                Ok(Cut::Frame(frame)) => conn.handle_frame(now, frame, tx).inspect(|_| tally.frame(frame)),
-                Ok(Cut::Oversized { head, token }) => conn.handle_oversized(now, &head, token, tx),
+            let event = match settled.take() {
+                Some(settled) => Ok(Event::Settled(settled)),
+                None => match self.rx.next_if(&mut input, &cutting, |code| conn.admits(code, tx)) {
+                    Err(error) => Err(conn.handle_stream_error(error, tx)),
+                    Ok(Cut::Nothing) => return Ok(self.drained(now, given > 0)),
+                    Ok(Cut::Refused) => {
+                        self.frame_since = None;
+                        return Ok(Flow::Blocked(given - input.len()));
+                    }
+                    Ok(Cut::Frame(frame)) => {
+                        conn.handle_frame(now, frame, tx).inspect(|_| tally.frame(frame))
+                    }
+                    Ok(Cut::Oversized { head, token }) => conn.handle_oversized(now, &head, token, tx),
+                },
             };
             self.frame_since = None;
             let event = match event {
@@ -156,12 +161,7 @@ impl<'c, B: Buf, S: Slots> Session<'c, B, S> {
                 _ => None,
             };
             each(event, &mut Peer { conn, tx });
-            // The layer above knows what it has left.
-            if let Some(settled) = request.and_then(|message| conn.settle(message.token, tx)) {
-                let event = Event::<S::Tag>::Settled(settled);
-                tally.event(&event);
-                trace::event(&event);
-            }
+            settled = request.and_then(|message| conn.settle(message.token, tx));
         }
     }
 

@@ -203,6 +203,26 @@ fn c_5_3_1_2_a_forgotten_requests_token_stays_unused() {
     assert!(rig.heard()[0].starts_with("unmatched"));
 }
 
+/// Nor does an id of ours that is over name the request that has its slot now.
+#[test]
+fn e_4_2_1_an_id_that_is_over_names_no_other_request() {
+    let mut rig = Rig::open();
+    let over = rig.get("a", 1);
+    feed(&mut rig, Code::CONTENT, &[0x10, 0x00], &[]);
+    rig.flush();
+    rig.heard();
+    let under_way = rig.get("b", 2);
+    let sent = rig.flush();
+    let token = Message::parse(&sent).unwrap().token.to_vec();
+    assert_eq!(token[1] & 0x0f, 0, "the same slot");
+    let peer = rig.session.peer(&mut rig.tx);
+    assert_eq!(peer.conn.forget(over), None);
+    assert_eq!(peer.conn.deregister(rig.now, over, Code::GET, peer.tx).err(), Some(SendError::Gone));
+    assert_eq!(peer.conn.tag(under_way), Some(&2));
+    feed(&mut rig, Code::CONTENT, &token, &[]);
+    assert!(rig.heard()[0].starts_with("response Last(2)"));
+}
+
 #[test]
 fn e_4_2_1_tokens_of_many_timed_out_requests_are_distinct() {
     let config = Config::new().request_timeout(Some(Duration::from_millis(1)));

@@ -163,10 +163,15 @@ impl Judged {
             (None, _) | (Some(Ok(())), None) => {}
             (Some(Err(wanted)), Some(why)) => assert_eq!(why, wanted, "{command:?}"),
             (Some(Ok(())), Some(SendError::Full)) => assert!(!empty, "full, and nothing in it: {command:?}"),
-            (Some(Ok(())), Some(SendError::TooLarge { .. } | SendError::NotReady)) => {
-                let large =
-                    matches!(command, Command::Request { message, .. } if message.encode().len() > 50);
-                assert!(large, "{refused:?} for {command:?}");
+            (Some(Ok(())), Some(why @ (SendError::TooLarge { .. } | SendError::NotReady))) => {
+                let limit = match why {
+                    SendError::TooLarge { limit } => limit,
+                    _ => peer.conn.peer().max_message_size,
+                };
+                // The token that it would get has 8 bytes at most.
+                let large = |message: &Plain| message.encode().len() + 8 > limit as usize;
+                let too_large = matches!(command, Command::Request { message, .. } if large(message));
+                assert!(too_large, "{why:?} for {command:?}");
             }
             (expected, refused) => panic!("{command:?}: {refused:?} instead of {expected:?}"),
         }

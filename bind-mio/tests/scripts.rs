@@ -67,7 +67,7 @@ impl<A: App> Rig for Mio<A> {
         };
         let (ours, peer) = UnixStream::pair().unwrap_or_else(|error| panic!("{error}"));
         let (app, layer) = A::new();
-        let (gauge, now) = (Gauge::new(setup.window), Instant::ZERO);
+        let (gauge, now) = (Gauge::new(setup), Instant::ZERO);
         let mut reactor = Reactor::new(setup.config).unwrap_or_else(|error| panic!("{error}"));
         let opened = peer.set_nonblocking(true).and_then(|()| ours.set_nonblocking(true)).and_then(|()| {
             let stream = Narrow::new(mio::net::UnixStream::from_std(ours), &gauge);

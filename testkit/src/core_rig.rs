@@ -5,6 +5,7 @@ use std::time::Duration;
 use coap_tcp_core::Instant;
 
 use crate::core_app::CoreApp;
+use crate::cut::Pieces;
 use crate::endpoint::{Endpoint, Memory};
 use crate::rig::{End, Rig, Seen};
 use crate::script::{Command, Setup};
@@ -18,13 +19,15 @@ pub struct CoreRig<M: Memory> {
     /// To the peer, not read yet.
     wire: Vec<u8>,
     window: usize,
+    /// What the transport takes at a time.
+    pieces: Pieces,
 }
 
 impl<M: Memory> CoreRig<M> {
     fn turn(&mut self) {
-        let Self { wire, window, .. } = self;
+        let Self { wire, window, pieces, .. } = self;
         self.us.turn(self.now, &mut self.app, |bytes| {
-            let n = bytes.len().min(window.saturating_sub(wire.len()));
+            let n = pieces.next(bytes.len().min(window.saturating_sub(wire.len())));
             wire.extend_from_slice(bytes.get(..n).unwrap_or_default());
             n
         });
@@ -53,7 +56,8 @@ impl<M: Memory> Rig for CoreRig<M> {
         let now = Instant::from_millis(1000);
         let us = Endpoint::new(setup, now);
         let window = setup.window.unwrap_or(usize::MAX);
-        let mut rig = Self { now, us, app: CoreApp::default(), wire: vec![], window };
+        let mut rig =
+            Self { now, us, app: CoreApp::default(), wire: vec![], window, pieces: Pieces::new(setup.cut) };
         rig.turn();
         rig
     }

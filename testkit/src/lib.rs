@@ -15,6 +15,7 @@ pub mod bare;
 pub mod conformance;
 pub mod core_app;
 pub mod core_rig;
+pub mod cut;
 pub mod endpoint;
 pub mod fuzz;
 pub mod layer_app;

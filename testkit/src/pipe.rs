@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use coap_tcp_app::Transport;
 
+use crate::cut::{Cut, Pieces};
 use crate::rig::End;
 
 /// The peer's end.
@@ -16,12 +17,14 @@ pub struct Pipe(Arc<Mutex<State>>);
 #[derive(Debug)]
 pub struct PipeEnd(Pipe);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     to_us: Vec<u8>,
     to_peer: Vec<u8>,
     /// Bytes that may lie there for the peer.
     window: usize,
+    /// What our end may write at a time.
+    pieces: Pieces,
     peer_ended: bool,
     we_ended: bool,
     broken: bool,
@@ -30,9 +33,19 @@ struct State {
 }
 
 impl Pipe {
-    /// Both ends.
-    pub fn new(window: Option<usize>) -> (Self, PipeEnd) {
-        let state = State { window: window.unwrap_or(usize::MAX), ..State::default() };
+    /// Both ends; what ours writes is taken in pieces.
+    pub fn new(window: Option<usize>, cut: Cut) -> (Self, PipeEnd) {
+        let state = State {
+            to_us: vec![],
+            to_peer: vec![],
+            window: window.unwrap_or(usize::MAX),
+            pieces: Pieces::new(cut),
+            peer_ended: false,
+            we_ended: false,
+            broken: false,
+            reader: None,
+            writer: None,
+        };
         let pipe = Self(Arc::new(Mutex::new(state)));
         (pipe.clone(), PipeEnd(pipe))
     }
@@ -89,14 +102,15 @@ impl Transport for PipeEnd {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.0.lock();
-        let n = bytes.len().min(state.window.saturating_sub(state.to_peer.len()));
+        let room = bytes.len().min(state.window.saturating_sub(state.to_peer.len()));
         if state.broken || state.we_ended {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if n == 0 {
+        if room == 0 {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
+        let n = state.pieces.next(room);
         state.to_peer.extend_from_slice(bytes.get(..n).unwrap_or_default());
         Poll::Ready(Ok(n))
     }
@@ -114,5 +128,28 @@ impl Transport for PipeEnd {
 impl Drop for PipeEnd {
     fn drop(&mut self) {
         self.0.lock().we_ended = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_our_end_writes_is_taken_in_pieces() {
+        let written = |cut| {
+            let (pipe, mut end) = Pipe::new(Some(3), cut);
+            let cx = &mut Context::from_waker(Waker::noop());
+            let write = |end: &mut PipeEnd, cx: &mut Context<'_>| match end.poll_write(cx, &[7; 5]) {
+                Poll::Ready(Ok(n)) => n,
+                _ => 0,
+            };
+            let sizes = [(); 4].map(|()| write(&mut end, cx));
+            let mut out = vec![];
+            pipe.read(&mut out);
+            (sizes, out.len())
+        };
+        assert_eq!(written(Cut::Whole), ([3, 0, 0, 0], 3));
+        assert_eq!(written(Cut::Bytes), ([1, 1, 1, 0], 3));
     }
 }

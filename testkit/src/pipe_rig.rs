@@ -48,7 +48,7 @@ impl<R: Runtime, A: App> Rig for PipeRig<R, A> {
     }
 
     fn start(setup: &Setup) -> Self {
-        let (pipe, end) = Pipe::new(setup.window);
+        let (pipe, end) = Pipe::new(setup.window, setup.cut);
         let (app, layer) = A::new();
         let mut rig = Self { runtime: R::start(setup, end, layer), pipe, app };
         rig.settle();

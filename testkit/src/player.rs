@@ -1,20 +1,9 @@
 //! Plays a script on a rig: whole, byte by byte, and cut at random.
 
+use crate::cut::{Cut, Pieces};
 use crate::model::{Plain, hex};
 use crate::rig::{End, Rig, Seen};
-use crate::rng::Rng;
-use crate::script::{Expected, Line, Names, Run, Script, Spec, Step};
-
-/// How what the peer sends is cut into reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cut {
-    /// Lines in a row are one read.
-    Whole,
-    /// A byte a read.
-    Bytes,
-    /// Reads of any length, from a seed.
-    Seeded(u64),
-}
+use crate::script::{Expected, Line, Names, Run, Script, Setup, Spec, Step};
 
 /// Seeds of the cuts that every script is played at.
 pub const SEEDS: u64 = 7;
@@ -42,9 +31,11 @@ pub fn can<R: Rig>(script: &Script) -> bool {
     script.runs.iter().all(|run| R::can(&run.setup))
 }
 
-/// Plays one run, and gives its transcript: all that we sent and all that we were told.
+/// Plays one run, what the peer writes and what our side writes cut alike, and gives its transcript: all that we sent
+/// and all that we were told.
 fn play_run<R: Rig>(script: &Script, run: &Run, cut: Cut) -> Result<String, String> {
-    let mut player = Player::new(R::start(&run.setup), cut);
+    let setup = Setup { cut, ..run.setup.clone() };
+    let mut player = Player::new(R::start(&setup), cut);
     player.pull();
     for line in &run.lines {
         player.line(line).map_err(|error| {
@@ -63,8 +54,8 @@ fn play_run<R: Rig>(script: &Script, run: &Run, cut: Cut) -> Result<String, Stri
 
 struct Player<R> {
     rig: R,
-    cut: Cut,
-    rng: Rng,
+    /// Of what the peer writes.
+    pieces: Pieces,
     /// What the peer has said and not written yet.
     batch: Vec<u8>,
     /// What the peer has read and the script has not looked at.
@@ -83,14 +74,9 @@ struct Player<R> {
 
 impl<R: Rig> Player<R> {
     fn new(rig: R, cut: Cut) -> Self {
-        let seed = match cut {
-            Cut::Seeded(seed) => seed,
-            Cut::Whole | Cut::Bytes => 0,
-        };
         Self {
             rig,
-            cut,
-            rng: Rng::new(seed),
+            pieces: Pieces::new(cut),
             batch: vec![],
             got: vec![],
             ended: false,
@@ -142,12 +128,7 @@ impl<R: Rig> Player<R> {
         let batch = std::mem::take(&mut self.batch);
         let mut rest = batch.as_slice();
         while !rest.is_empty() {
-            let n = match self.cut {
-                Cut::Whole => rest.len(),
-                Cut::Bytes => 1,
-                Cut::Seeded(_) => 1 + self.rng.below(rest.len().min(40)),
-            };
-            let (piece, after) = rest.split_at(n);
+            let (piece, after) = rest.split_at(self.pieces.next(rest.len()));
             self.rig.peer_write(piece);
             self.pull();
             rest = after;

@@ -11,6 +11,7 @@ use coap_numbers::code;
 use coap_tcp_app::core::{Config, Instant};
 use coap_tcp_app::{Coap, Draft, Driver, Layer, NoService, Role, Turn};
 use demo::{Demo, Runtime};
+use testkit::cut::Cut;
 use testkit::model::Plain;
 use testkit::pipe::{Pipe, PipeEnd};
 use testkit::probe::{Heard, Lost, Meeting, Missed, Report, Survey, Verdict, Wire, all, judge};
@@ -167,7 +168,7 @@ struct Ours<L: Layer> {
 
 impl<L: Layer> Ours<L> {
     fn new(role: Role, layer: L) -> Self {
-        let (pipe, end) = Pipe::new(None);
+        let (pipe, end) = Pipe::new(None, Cut::Whole);
         let driver = Driver::new(role, &CONFIG, layer, Instant::ZERO).unwrap();
         Self { driver, end: Some(end), pipe, asks: None }
     }

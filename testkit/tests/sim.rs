@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use coap_tcp_core::{Closed, Config, Instant, KeepAlive};
+use testkit::cut::Cut;
 use testkit::fuzz::session_ops;
 use testkit::fuzz::session_ops::play;
 use testkit::rng::Rng;
@@ -16,7 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const FAST: Line = Line { latency: Duration::from_millis(1), rate: 0, window: 64 * 1024, segment: 1460 };
 
 fn setups(config: &'static Config) -> [Setup; 2] {
-    let setup = |role| Setup { role, config, max_message_size: 1152, window: None };
+    let setup = |role| Setup { role, config, max_message_size: 1152, window: None, cut: Cut::Whole };
     [setup(Role::Client), setup(Role::Server)]
 }
 

@@ -1,4 +1,4 @@
-//! A socket with a small window, which can be broken.
+//! A socket with a small window, which takes no more at a time than it is told to, and can be broken.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,6 +7,8 @@ use bind_mio::Stream;
 use mio::event::Source;
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
+use testkit::cut::Pieces;
+use testkit::script::Setup;
 
 /// What lies between us and the peer.
 #[derive(Clone)]
@@ -14,12 +16,15 @@ pub(crate) struct Gauge(Arc<Mutex<State>>);
 
 struct State {
     window: usize,
+    /// What we may write at a time.
+    pieces: Pieces,
     broken: bool,
 }
 
 impl Gauge {
-    pub(crate) fn new(window: Option<usize>) -> Self {
-        Self(Arc::new(Mutex::new(State { window: window.unwrap_or(usize::MAX), broken: false })))
+    pub(crate) fn new(setup: &Setup) -> Self {
+        let (window, pieces) = (setup.window.unwrap_or(usize::MAX), Pieces::new(setup.cut));
+        Self(Arc::new(Mutex::new(State { window, pieces, broken: false })))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -60,11 +65,12 @@ impl Read for Narrow {
 impl Write for Narrow {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.gauge.lock();
-        let n = bytes.len().min(state.window);
-        match n {
+        let room = bytes.len().min(state.window);
+        match room {
             _ if state.broken => Err(io::ErrorKind::BrokenPipe.into()),
             0 => Err(io::ErrorKind::WouldBlock.into()),
             _ => {
+                let n = state.pieces.next(room);
                 let n = self.stream.write(bytes.get(..n).unwrap_or_default())?;
                 state.window -= n;
                 Ok(n)

@@ -2,6 +2,7 @@
 
 use bind_smoltcp::core::{Buf, Instant};
 use smoltcp::socket::tcp::{Socket, State};
+use testkit::cut::Pieces;
 use testkit::rig::End;
 use testkit::script::Setup;
 
@@ -40,10 +41,10 @@ impl Actor for Them {
     }
 }
 
-/// Between us and a peer that does not read lie its ring and ours.
-pub(crate) const fn make(setup: &Setup) -> Make {
+/// Between us and a peer that does not read lie its ring and ours. Ours takes no more at a time than it is large.
+pub(crate) fn make(setup: &Setup) -> Make {
     let rings = match setup.window {
-        None => [ROOMY; 2],
+        None => [Ring { tx: Pieces::new(setup.cut).next(ROOMY.tx), ..ROOMY }, ROOMY],
         Some(window) => [Ring { tx: 1, ..ROOMY }, Ring { rx: window - 1, ..ROOMY }],
     };
     Make { rings, ..V4 }

@@ -7,6 +7,7 @@ use coap_tcp_core::{Code, Config, KeepAlive, KeepAliveBounds, Oversized, Toleran
 
 use super::ops::{Op, decode};
 use crate::core_rig::CoreRig;
+use crate::cut::Cut;
 use crate::endpoint::{Frugal, Growing, Memory};
 use crate::model::Plain;
 use crate::rig::{End, Rig, Seen};
@@ -47,6 +48,7 @@ fn setup(flags: u8) -> Setup {
         config: configs.get(usize::from(flags)).unwrap_or(const { &Config::new() }),
         max_message_size: 1152,
         window: (flags & 2 != 0).then_some(64),
+        cut: Cut::Whole,
     }
 }
 

@@ -8,6 +8,7 @@ use coap_tcp_core::wire::BlockSize;
 use coap_tcp_core::{Code, Config, KeepAlive, OptionNumber, SendError, State};
 
 use crate::core_app::Cutting;
+use crate::cut::Cut;
 use crate::model::Plain;
 use crate::rig::End;
 use crate::script::{Behaviour, Command, Role, Setup, Step};
@@ -59,7 +60,13 @@ fn setup(role: Role, index: usize) -> Setup {
     // Connections borrow their configuration; this way a million runs leave nothing behind.
     static CONFIGS: OnceLock<[Config; 8]> = OnceLock::new();
     let configs = CONFIGS.get_or_init(|| RULES.map(|rules| rules.config()));
-    Setup { role, config: &configs[index], max_message_size: RULES[index].max_message_size, window: None }
+    Setup {
+        role,
+        config: &configs[index],
+        max_message_size: RULES[index].max_message_size,
+        window: None,
+        cut: Cut::Whole,
+    }
 }
 
 fn line_of(bits: u8) -> Line {

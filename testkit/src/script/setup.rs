@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use coap_tcp_core::{Config, KeepAlive, KeepAliveBounds, Oversized, Tolerance};
 
+use crate::cut::Cut;
+
 use super::words::{duration, key_value};
 
 /// Which side opened the transport.
@@ -26,6 +28,8 @@ pub struct Setup {
     pub max_message_size: u32,
     /// Bytes that lie between us and a peer that does not read. `None`: as the transport has it.
     pub window: Option<usize>,
+    /// How much of what we write the transport takes at a time. The player's, not the script's.
+    pub cut: Cut,
 }
 
 impl Setup {
@@ -49,7 +53,7 @@ impl Setup {
             }
         }
         let config = Box::leak(Box::new(config.max_message_size(max_message_size)));
-        Ok(Self { role, config, max_message_size, window })
+        Ok(Self { role, config, max_message_size, window, cut: Cut::Whole })
     }
 }
 

@@ -7,6 +7,7 @@ use coap_tcp_core::{Closed, Config, Instant, KeepAliveBounds, KeepAliveSearch};
 use super::lone::Still;
 use super::pipe::Line;
 use super::world::{Side, World};
+use crate::cut::Cut;
 use crate::script::{Role, Setup};
 
 /// A device behind a NAT that opens a connection, keeps it, and opens the next one when it has ended.
@@ -46,7 +47,7 @@ impl Dwelling {
     pub fn stay(&self, time: Duration, search: KeepAliveSearch) -> Stay {
         let setup = |role, config: &Config| {
             let config = Box::leak(Box::new(config.clone()));
-            Setup { role, config, max_message_size: 1152, window: None }
+            Setup { role, config, max_message_size: 1152, window: None, cut: Cut::Whole }
         };
         let setups = [setup(Role::Client, &self.device), setup(Role::Server, &self.server)];
         let line = Line { latency: Duration::from_millis(50), rate: 0, window: 64 * 1024, segment: 1460 };

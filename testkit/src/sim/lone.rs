@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use coap_tcp_core::{Closed, Config, Event, Expired, Instant, KeepAliveSearch, Peer, Slot, Ticket};
 
+use crate::cut::Cut;
 use crate::endpoint::{App, Endpoint, Growing};
 use crate::script::{Role, Setup};
 
@@ -90,7 +91,13 @@ impl App<Growing> for Still {
 impl Lone {
     /// With nothing in between that holds anything back. Its CSM is gone.
     pub fn new(role: Role, config: Config) -> Self {
-        let setup = Setup { role, config: Box::leak(Box::new(config)), max_message_size: 1152, window: None };
+        let setup = Setup {
+            role,
+            config: Box::leak(Box::new(config)),
+            max_message_size: 1152,
+            window: None,
+            cut: Cut::Whole,
+        };
         let now = Instant::ZERO;
         let us = Endpoint::new(&setup, now);
         let mut lone = Self { us, app: Still::default(), now, window: usize::MAX, taken: 0, gone: None };

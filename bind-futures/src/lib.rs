@@ -15,8 +15,8 @@ mod timer;
 pub use async_io::AsyncIo;
 pub use coap_tcp_app::{
     Coap, Counters, Deferred, Draft, Driver, Handle, KNOWN_OPTIONS, KnownPath, Layer, Lent, NoService,
-    Notifier, Observation, Pooled, Received, Reply, RequestError, Responding, Role, Service, Slots, Tag,
-    buffer_bytes_in_use, set_buffer_budget, tune,
+    Notifier, Observation, Pooled, Received, Released, Reply, RequestError, Responding, Role, Service, Slots,
+    Tag, buffer_bytes_in_use, set_buffer_budget, tune,
 };
 pub use coap_tcp_core as core;
 pub use drive::{drive, run};

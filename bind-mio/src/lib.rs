@@ -18,7 +18,7 @@ pub use block::block_on;
 pub use clock::Clock;
 pub use coap_tcp_app::{
     Coap, Counters, Deferred, Draft, Handle, KNOWN_OPTIONS, KnownPath, Layer, Lent, NoService, Notifier,
-    Observation, Pooled, Received, Reply, RequestError, Responding, Role, Service, Slots, Tag,
+    Observation, Pooled, Received, Released, Reply, RequestError, Responding, Role, Service, Slots, Tag,
     buffer_bytes_in_use, set_buffer_budget,
 };
 pub use coap_tcp_core as core;

@@ -17,8 +17,8 @@ use coap_tcp_app::{coap, handle, layer, service};
 pub use body::{Reader, feed, send, upload};
 pub use coap_tcp_app::{
     BodyError, Coap, Counters, Deferred, Download, Draft, Handle, KNOWN_OPTIONS, KnownPath, Layer, Lent,
-    NoService, Notifier, Observation, Pooled, Received, Receiving, Reply, RequestError, Responding, Role,
-    Sending, Service, Slots, Streaming, Tag, Upload, buffer_bytes_in_use, set_buffer_budget,
+    NoService, Notifier, Observation, Pooled, Received, Receiving, Released, Reply, RequestError, Responding,
+    Role, Sending, Service, Slots, Streaming, Tag, Upload, buffer_bytes_in_use, set_buffer_budget,
 };
 pub use coap_tcp_core as core;
 pub use drive::{Clock, drive};

@@ -7,11 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bind_tokio::core::{Closed, Code, Config, Count, Incoming};
-use bind_tokio::{Draft, Endpoint, NoService, Reply, RequestError};
+use bind_tokio::core::{Closed, Code, Config, Count, Incoming, OptionNumber, wire};
+use bind_tokio::{Draft, Endpoint, Handle, NoService, Reply, RequestError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// A stream that tells an end from a cut, as TLS does with close_notify: here the peer says it by a flag.
 struct Tls {
@@ -99,6 +101,9 @@ async fn t_10_1_1_nobody_goes_to_an_alternative_address_by_himself() {
     let client = Endpoint::new(Config::new()).connect_plain(to, NoService).await.unwrap();
     assert_eq!(client.request(Draft::get("/")).await.unwrap().view().code, Code::VALID);
     assert_eq!(client.closed().await, Closed::Released);
+    let released = client.released().unwrap();
+    assert_eq!(released.hold_off, Some(Duration::from_secs(1)));
+    assert_eq!(released.alternatives, [elsewhere.local_addr().unwrap().to_string()]);
     let elsewhere = elsewhere.into_std().unwrap();
     assert_eq!(elsewhere.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
     let again = client.request(Draft::get("/")).await.unwrap_err();
@@ -117,4 +122,92 @@ async fn c_5_4_4_1_an_answer_has_no_option_that_holds_its_default() {
     let mut said = [0; 5 + 8];
     theirs.read_exact(&mut said).await.unwrap();
     assert_eq!(said[5..], [0x51, 0x45, 0x07, 0xc1, 42, 0xff, b'h', b'i']);
+}
+
+/// A client whose peer, a test, has said its CSM; with what drives it.
+fn client() -> (Handle, DuplexStream, JoinHandle<Closed>) {
+    let (ours, theirs) = tokio::io::duplex(16 * 1024);
+    let (handle, driver) = Endpoint::new(Config::new()).connect_over(ours, NoService);
+    (handle, theirs, tokio::spawn(async { driver.await.unwrap() }))
+}
+
+fn frame(code: Code, options: &[(u16, &[u8])], payload: &[u8]) -> Vec<u8> {
+    let mut frame = Vec::new();
+    let mut writer = wire::Writer::new(&mut frame, code, &[]).unwrap();
+    for &(number, value) in options {
+        writer.option(OptionNumber(number), value).unwrap();
+    }
+    writer.payload(payload).unwrap();
+    writer.finish();
+    frame
+}
+
+/// T-5.5-6, T-5.5-7: what the Release says is there for whoever decides where to go next, and when; of the addresses eight,
+/// and those that are none are passed over.
+#[tokio::test(start_paused = true)]
+async fn t_5_5_6_t_5_5_7_hold_off_and_alternative_addresses_reach_the_layer_above() {
+    let (handle, mut theirs, driving) = client();
+    theirs.write_all(&[0x00, 0xe1]).await.unwrap();
+    assert_eq!(handle.released(), None);
+    let names: Vec<String> = (0..20).map(|n| format!("[2001:db8::{n}]:5683")).collect();
+    let mut options: Vec<(u16, &[u8])> = vec![(2, b"no/authority"), (2, b"")];
+    options.extend(names.iter().map(|name| (2, name.as_bytes())));
+    options.push((4, &[0x01, 0x00]));
+    theirs.write_all(&frame(Code::RELEASE, &options, b"")).await.unwrap();
+    theirs.shutdown().await.unwrap();
+    assert_eq!(driving.await.unwrap(), Closed::Released);
+    let released = handle.released().unwrap();
+    assert_eq!(released.hold_off, Some(Duration::from_secs(256)));
+    assert_eq!(released.alternatives, names[..8]);
+    assert_eq!(handle.aborted(), None);
+}
+
+/// T-5.5-6, T-5.5-7: both are elective.
+#[tokio::test(start_paused = true)]
+async fn t_5_5_6_t_5_5_7_a_bare_release_says_neither() {
+    let (handle, mut theirs, driving) = client();
+    theirs.write_all(&[0x00, 0xe1, 0x00, 0xe4]).await.unwrap();
+    theirs.shutdown().await.unwrap();
+    assert_eq!(driving.await.unwrap(), Closed::Released);
+    let released = handle.released().unwrap();
+    assert_eq!((released.hold_off, released.alternatives.len()), (None, 0));
+}
+
+/// T-5.6-6: the option by the reason, the text as far as a human reads it, whatever its bytes.
+#[tokio::test(start_paused = true)]
+async fn t_5_6_6_the_text_of_an_abort_reaches_the_layer_above() {
+    let long = [b'x'; 1000];
+    let cases: [(&[u8], &str); 4] = [
+        (b"", ""),
+        (b"Unknown option 7", "Unknown option 7"),
+        (b"\xff!", "\u{fffd}!"),
+        (&long, std::str::from_utf8(&long[..256]).unwrap()),
+    ];
+    for (text, expected) in cases {
+        let (handle, mut theirs, driving) = client();
+        let abort = frame(Code::ABORT, &[(2, &[7])], text);
+        theirs.write_all(&[&[0x00, 0xe1], &abort[..]].concat()).await.unwrap();
+        assert_eq!(driving.await.unwrap(), Closed::Aborted { bad_csm_option: Some(7) });
+        assert_eq!(handle.aborted().as_deref(), Some(expected));
+        assert_eq!(handle.released(), None);
+    }
+}
+
+/// T-5.3.1-3, T-5.5-6: a peer that takes 16 bytes is released with the addresses that fit, or with none.
+#[tokio::test(start_paused = true)]
+async fn t_5_5_6_a_release_over_the_peers_limit_goes_with_less() {
+    let cases: [(u8, &[&str], &[u8]); 2] = [
+        (16, &["a.long.name.example"], &[0x20, 0xe4, 0x41, 0x09]),
+        (16, &["a.example", "b.example"], &[0xc0, 0xe4, 0x29]),
+    ];
+    for (limit, alternatives, expected) in cases {
+        let (handle, mut theirs, driving) = client();
+        theirs.write_all(&frame(Code::CSM, &[(2, &[limit])], b"")).await.unwrap();
+        handle.release_with(Some(9), alternatives);
+        let mut said = Vec::new();
+        theirs.read_to_end(&mut said).await.unwrap();
+        let csm = usize::from(said[0] >> 4) + 2;
+        assert!(said[csm..].starts_with(expected), "{said:02x?}");
+        assert_eq!(driving.await.unwrap(), Closed::ReleaseTimeout, "this peer goes on");
+    }
 }

@@ -21,6 +21,7 @@ use crate::exchange::{Exchange, RequestError, Stage, Tag};
 use crate::flows::Flows;
 use crate::handle::Handle;
 use crate::layer::{Layer, Lent};
+use crate::parting::{Parting, Released, text};
 use crate::service::{KNOWN_OPTIONS, Link, Service};
 
 /// Serves CoAP on one connection, and sends what the handles of other tasks ask for.
@@ -146,8 +147,35 @@ impl<S: Service> Coap<S> {
                 Err(error) => Err(error),
             },
             Command::Release { hold_off, alternatives } => {
-                let alternatives: Vec<&str> = alternatives.iter().map(String::as_str).collect();
-                peer.conn.release(now, *hold_off, &alternatives, peer.tx)
+                let alternatives = alternatives.iter().map(String::as_str).collect();
+                release(*hold_off, alternatives, now, peer)
+            }
+        }
+    }
+
+    /// Without a handle nobody can ask for it, and no handle comes any more.
+    fn note_parting(&self, note: impl FnOnce(&mut Parting)) {
+        if let Some(shared) = self.link.existing() {
+            note(shared.lock().parting.get_or_insert_default());
+        }
+    }
+}
+
+/// Ends the connection with as much of this as the peer takes.
+fn release(
+    hold_off: Option<u32>,
+    mut alternatives: Vec<&str>,
+    now: Instant,
+    peer: &mut Lent<'_, '_, Tag>,
+) -> Result<(), SendError> {
+    loop {
+        match peer.conn.release(now, hold_off, &alternatives, peer.tx) {
+            Ok(()) | Err(SendError::Releasing | SendError::Closed) => return Ok(()),
+            Err(error) if is_passing(error) => return Err(error),
+            Err(_) if alternatives.pop().is_some() => {}
+            Err(_) => {
+                peer.conn.close();
+                return Ok(());
             }
         }
     }
@@ -202,11 +230,12 @@ impl<S: Service> Layer for Coap<S> {
                 exchange.deliver(Err(RequestError::Failed(why)), true)
             }
             Event::Pong { after, .. } => self.pings.drain(..).for_each(|cell| cell.deliver(Ok(after))),
-            Event::Ready(_)
-            | Event::Unmatched(_)
-            | Event::Released { .. }
-            | Event::Aborted(_)
-            | Event::Settled(_) => {}
+            Event::Released { hold_off, message } => {
+                let released = Released::new(now, hold_off, &message);
+                self.note_parting(|parting| parting.released = Some(released));
+            }
+            Event::Aborted(message) => self.note_parting(|parting| parting.aborted = Some(text(&message))),
+            Event::Ready(_) | Event::Unmatched(_) | Event::Settled(_) => {}
         }
     }
 

@@ -13,6 +13,7 @@ use crate::bell::{Bell, wake};
 use crate::draft::Draft;
 use crate::exchange::{Exchange, RequestError};
 use crate::outlet::Outlet;
+use crate::parting::Parting;
 
 /// Requests that wait to be sent, for one connection. More callers wait for their turn.
 const QUEUE: usize = 64;
@@ -44,7 +45,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 pub(crate) struct Commands {
     /// Ends the connection before anything else is said.
-    pub(crate) abort: Option<String>,
+    pub(crate) abort: Option<Box<str>>,
     /// What makes room or is owed: it goes before requests of ours, which may have to wait for it.
     pub(crate) queue: VecDeque<Command>,
     pub(crate) requests: VecDeque<Arc<Exchange>>,
@@ -57,6 +58,8 @@ pub(crate) struct Commands {
     /// Observed resources with something unsent, in the order in which they changed.
     pub(crate) dirty: Vec<Dirty>,
     pub(crate) closed: Option<Closed>,
+    /// What the peer has said of that.
+    pub(crate) parting: Option<Box<Parting>>,
     /// Who waits for that.
     pub(crate) ends: Waiters,
 }

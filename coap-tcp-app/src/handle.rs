@@ -16,6 +16,7 @@ use crate::commands::{Begun, Command, Dirty, PingCell, Place, Shared, Watch};
 use crate::draft::{Draft, Received};
 use crate::exchange::{Exchange, RequestError};
 use crate::outlet::Outlet;
+use crate::parting::Released;
 use crate::streamed::{Download, Sending, Upload};
 
 /// Speaks on one connection from any task. Clones speak on the same connection, which goes on when all are
@@ -118,7 +119,8 @@ impl Handle {
     }
 
     /// [`Handle::release`] that also asks the peer to stay away for some seconds, and to go elsewhere
-    /// (`host[:port]`) (T-5.5-6, T-5.5-7).
+    /// (`host[:port]`, 1 to 255 bytes each) (T-5.5-6, T-5.5-7). The connection is to end in any case: where that is
+    /// more than the peer's Max-Message-Size, addresses are left out, the last ones first.
     pub fn release_with(&self, hold_off: Option<u32>, alternatives: &[&str]) {
         let alternatives = alternatives.iter().map(ToString::to_string).collect();
         // Over already: that is what was wanted.
@@ -128,7 +130,7 @@ impl Handle {
     /// Ends the connection at once, and tells the peer why.
     pub fn abort(&self, diagnostic: &str) {
         // Over already: that is what was wanted.
-        let _ = self.shared.leave(|commands| commands.abort = Some(diagnostic.to_owned()));
+        let _ = self.shared.leave(|commands| commands.abort = Some(diagnostic.into()));
     }
 
     /// Waits until the connection is over, and tells why it is.
@@ -151,6 +153,17 @@ impl Handle {
     /// Whether it is over, and why.
     pub fn is_closed(&self) -> Option<Closed> {
         self.shared.lock().closed
+    }
+
+    /// What the peer's Release has said, once it has come; also after the end.
+    pub fn released(&self) -> Option<Released> {
+        self.shared.lock().parting.as_ref()?.released.clone()
+    }
+
+    /// What the peer's Abort has said, to a human: the first 256 bytes of it, empty where it has said nothing. Also after
+    /// the end, whose reason has the CSM option that it complains of ([`Closed::Aborted`]) (T-5.6-6).
+    pub fn aborted(&self) -> Option<String> {
+        self.shared.lock().parting.as_ref()?.aborted.clone()
     }
 }
 

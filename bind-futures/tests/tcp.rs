@@ -95,6 +95,22 @@ fn async_std() {
 }
 
 #[test]
+fn a_connection_that_never_begins_is_over() {
+    smol::block_on(async {
+        let io = || smol::io::Cursor::new(Vec::new());
+        let (handle, driven) = connect(io());
+        drop(driven);
+        let lost = handle.request(Draft::get("/")).await.unwrap_err();
+        assert_eq!(lost, RequestError::Closed { why: Closed::Local, sent: false });
+
+        let config = Config::new().max_message_size(0);
+        let (layer, handle) = Coap::with_handle(NoService);
+        drive(io(), Role::Initiator, &config, AsyncIo::start(), layer, pending()).await.unwrap_err();
+        assert_eq!(handle.is_closed(), Some(Closed::Local));
+    });
+}
+
+#[test]
 fn connections_may_count_together() {
     smol::block_on(async {
         let counters = Arc::new(Counters::new());

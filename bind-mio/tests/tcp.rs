@@ -164,6 +164,23 @@ fn nobody_there_and_a_reactor_that_goes_are_told() {
 }
 
 #[test]
+fn a_connection_that_never_begins_is_over() {
+    let nobody = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+    let now = Clock::start().now();
+    let mut reactor = Reactor::new(&CONFIG).unwrap();
+    reactor.stop(now);
+    let (layer, handle) = Coap::with_handle(NoService);
+    let asking = thread::spawn({
+        let handle = handle.clone();
+        move || block_on(handle.request(Draft::get("/")))
+    });
+    reactor.connect(now, nobody, layer).unwrap_err();
+    let lost = asking.join().unwrap().unwrap_err();
+    assert_eq!(lost, RequestError::Closed { why: Closed::Local, sent: false });
+    assert_eq!(handle.is_closed(), Some(Closed::Local));
+}
+
+#[test]
 fn reactors_may_count_together() {
     let counters = Arc::new(Counters::new());
     let mut ends = Vec::new();

@@ -211,3 +211,18 @@ async fn t_5_5_6_a_release_over_the_peers_limit_goes_with_less() {
         assert_eq!(driving.await.unwrap(), Closed::ReleaseTimeout, "this peer goes on");
     }
 }
+
+#[tokio::test]
+async fn a_connection_that_never_begins_is_over() {
+    let endpoint = Endpoint::new(Config::new());
+    let (handle, driver) = endpoint.connect_over(tokio::io::duplex(64).0, NoService);
+    let asking = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.request(Draft::get("/")).await }
+    });
+    tokio::task::yield_now().await;
+    drop(driver);
+    let lost = asking.await.unwrap().unwrap_err();
+    assert_eq!(lost, RequestError::Closed { why: Closed::Local, sent: false });
+    assert_eq!(handle.is_closed(), Some(Closed::Local));
+}

@@ -59,8 +59,9 @@ impl<S: Service> Coap<S> {
     /// The same, with a handle from the start.
     pub fn with_handle(service: S) -> (Self, Handle) {
         let shared = Shared::new();
-        let link = Link::new(Some(shared.clone()));
-        (Self { link, ..Self::new(service) }, Handle { shared })
+        let mut layer = Self::new(service);
+        layer.link = Link::new(Some(shared.clone()));
+        (layer, Handle { shared })
     }
 
     /// The most bytes of a body that comes in blocks (row 41): of one answer to us, of all requests to us, and
@@ -277,14 +278,28 @@ impl<S: Service> Layer for Coap<S> {
     }
 
     fn handle_closed(&mut self, _: Instant, why: Closed, pending: &mut dyn Iterator<Item = Tag>) {
+        pending.for_each(|Tag(exchange)| exchange.close(why));
+        self.end(why);
+    }
+}
+
+impl<S> Coap<S> {
+    /// Tells all who wait for something. Again, it finds nobody.
+    fn end(&mut self, why: Closed) {
         self.flows.close(why);
         self.going_on.drain(..).for_each(|exchange| exchange.close(why));
-        pending.for_each(|Tag(exchange)| exchange.close(why));
         let closed = RequestError::Closed { why, sent: true };
         self.pings.drain(..).for_each(|cell| cell.deliver(Err(closed)));
         self.link.end(|_| true);
         if let Some(shared) = self.link.existing() {
             shared.close(why);
         }
+    }
+}
+
+/// Dropped before its connection began, it has ended all the same: whoever waits for an answer is told so.
+impl<S> Drop for Coap<S> {
+    fn drop(&mut self) {
+        self.end(Closed::Local);
     }
 }

@@ -188,7 +188,7 @@ impl Shared {
     pub(crate) fn close(&self, why: Closed) {
         let (commands, requests, begun, wakers) = {
             let mut commands = self.lock();
-            commands.closed = Some(why);
+            commands.closed.get_or_insert(why);
             commands.dirty.clear();
             let wakers = commands.ends.take().into_iter().chain(commands.places.take());
             let wakers: Vec<Waker> = wakers.collect();
